@@ -1,0 +1,60 @@
+#pragma once
+// Internal to supernet/: LibTorch types appear here.
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <memory>
+
+#include "artifacts/checkpoint.h"
+#include "space/architecture.h"
+
+namespace oqat::supernet {
+
+/// The weight-sharing network of a space. Parameters and buffers carry the checkpoint's names
+/// (docs/FORMATS.md: the released code's key names), in float32 or float64.
+class ElasticNetImpl : public torch::nn::Module {
+ public:
+  /// `bits` 32: float, no fake quantization. Weights are initialised from `seed`.
+  ElasticNetImpl(const space::SearchSpace& space, int bits, artifacts::ActivationRange range,
+                 std::uint64_t seed);
+  ~ElasticNetImpl() override;
+
+  /// x: [batch, 3, resolution, resolution], normalised; any memory format (channels_last is fastest).
+  /// Returns logits [batch, classes]. In training mode BatchNorm normalises with batch statistics and
+  /// updates the running ones; in eval mode it uses the running ones.
+  torch::Tensor Forward(const torch::Tensor& x, const space::Architecture& architecture);
+
+  /// Changes the bit width in place. 32 -> b: step sizes are initialised on the first forward pass
+  /// in training mode (LSQ: 2 mean|v| / sqrt(Qp)). b -> b-1: step sizes are doubled (bit inheritance).
+  void SetBits(int bits);
+  int bits() const;
+
+  const space::SearchSpace& space() const;
+  artifacts::ActivationRange activation_range() const;
+
+  /// Every trainable tensor is one of: kWeight (decayed), kNoDecay (BatchNorm, biases),
+  /// kStep (step sizes).
+  struct ParameterGroups {
+    std::vector<torch::Tensor> weights, no_decay, steps;
+  };
+  ParameterGroups GroupParameters();
+
+  /// All tensors under checkpoint names. Load throws Error INVALID_ARGUMENT naming a missing,
+  /// extra, mis-shaped or non-finite tensor.
+  std::map<std::string, artifacts::Tensor> ToTensors() const;
+  void FromTensors(const std::map<std::string, artifacts::Tensor>& tensors, std::string_view where);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+TORCH_MODULE(ElasticNet);
+
+/// Recomputes BatchNorm statistics of one subnet: normalises with each batch's own statistics; the
+/// new running values are batch-size-weighted means of batch means and of biased within-batch
+/// variances (as the reference does). Statistics of inactive channels are untouched.
+void Recalibrate(ElasticNetImpl& net, const space::Architecture& architecture,
+                 const std::vector<torch::Tensor>& batches);
+
+}  // namespace oqat::supernet
