@@ -19,6 +19,8 @@ struct Stage {
   int stride = 1;
   Activation activation = Activation::kRelu;
   bool squeeze_excite = false;
+
+  bool operator==(const Stage&) const = default;
 };
 
 /// What may vary and what is fixed: an elastic MobileNetV3 in the manner of once-for-all
@@ -55,7 +57,7 @@ struct SearchSpace {
   /// Entries of `kernels` and `expands` in an architecture: stages x max_depth.
   int num_blocks() const { return num_stages() * max_depth(); }
 
-  bool operator==(const SearchSpace& other) const;
+  bool operator==(const SearchSpace&) const = default;
 };
 
 /// Names of the built-in spaces.

@@ -1,0 +1,53 @@
+#include "space/metric.h"
+
+#include <array>
+#include <utility>
+
+namespace oqat::space {
+namespace {
+
+constexpr std::array<std::pair<Metric, std::string_view>, 8> kNames{{
+    {Metric::kTop1, "top1"},
+    {Metric::kLoss, "loss"},
+    {Metric::kMacs, "macs"},
+    {Metric::kBitops, "bitops"},
+    {Metric::kWeightedMacs, "weighted_macs"},
+    {Metric::kParams, "params"},
+    {Metric::kWeightBytes, "weight_bytes"},
+    {Metric::kLatencyMs, "latency_ms"},
+}};
+
+}  // namespace
+
+std::string_view MetricName(Metric metric) {
+  for (const auto& [value, name] : kNames) {
+    if (value == metric) return name;
+  }
+  return "";
+}
+
+Metric MetricFromName(std::string_view name, std::string_view field) {
+  std::string allowed;
+  for (const auto& [value, known] : kNames) {
+    if (known == name) return value;
+    allowed.append(allowed.empty() ? "" : ", ").append(known);
+  }
+  throw InvalidField(field, "\"" + std::string(name.substr(0, 80)) + "\"", allowed);
+}
+
+bool IsCost(Metric metric) {
+  return metric != Metric::kTop1 && metric != Metric::kLoss && metric != Metric::kLatencyMs;
+}
+
+bool HigherIsBetter(Metric metric) { return metric == Metric::kTop1; }
+
+MetricValues CostMetrics(const SearchSpace& space, const Architecture& architecture) {
+  const Costs costs = CostsOf(space, architecture);
+  return {{Metric::kMacs, static_cast<double>(costs.macs)},
+          {Metric::kBitops, static_cast<double>(costs.bitops)},
+          {Metric::kWeightedMacs, costs.weighted_macs},
+          {Metric::kParams, static_cast<double>(costs.params)},
+          {Metric::kWeightBytes, static_cast<double>(costs.weight_bytes())}};
+}
+
+}  // namespace oqat::space
