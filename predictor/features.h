@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+
+#include "space/architecture.h"
+#include "space/search_space.h"
+
+namespace oqat::predictor {
+
+/// An architecture as numbers: one-hot resolution, bits, and per block kernel and expand (all
+/// zeros if the block is skipped), one-hot depths, a few sums (blocks, kernels, expands,
+/// resolution) and logarithms of the costs. Costs let a linear model see what the genes multiply
+/// to.
+class FeatureEncoder {
+ public:
+  /// Keeps a copy of `space`.
+  explicit FeatureEncoder(const space::SearchSpace& space);
+
+  int size() const { return size_; }
+
+  /// Writes size() numbers. `architecture` must be canonical for the space.
+  void Encode(const space::Architecture& architecture, std::span<double> features) const;
+
+ private:
+  space::SearchSpace space_;
+  int size_ = 0;
+};
+
+}  // namespace oqat::predictor
