@@ -20,10 +20,9 @@ std::array<double, 3> ReadTriple(JsonReader& reader, const std::string& field, d
   for (std::size_t i = 0; i < 3; ++i) {
     const double number = value[i].is_number() ? value[i].get<double>() : high + 1;
     if (!(number >= low && number <= high)) {
-      throw InvalidField(
-          reader.PathOf(field) + "[" + std::to_string(i) + "]",
-          value[i].is_number() ? value[i].dump() : "not a number",
-          "a number from " + Json(low).dump() + " to " + Json(high).dump());
+      throw InvalidField(reader.PathOf(field) + "[" + std::to_string(i) + "]",
+                         value[i].is_number() ? value[i].dump() : "not a number",
+                         "a number from " + Json(low).dump() + " to " + Json(high).dump());
     }
     triple[i] = number;
   }
@@ -91,8 +90,8 @@ Checkpoint ParseCheckpoint(std::string_view bytes, std::string_view where) {
   }
   checkpoint.bits = static_cast<int>(reader.Int("bits", 1, 32));
   CheckBits(checkpoint.bits, reader.PathOf("bits"));
-  checkpoint.activation_range = ActivationRangeFromName(reader.String("activation_range"),
-                                                        reader.PathOf("activation_range"));
+  checkpoint.activation_range =
+      ActivationRangeFromName(reader.String("activation_range"), reader.PathOf("activation_range"));
   checkpoint.normalization =
       ReadNormalization(reader.Get("normalization"), reader.PathOf("normalization"));
   checkpoint.lineage = ReadLineage(reader.Get("lineage"), reader.PathOf("lineage"));
@@ -105,17 +104,17 @@ Checkpoint ReadCheckpoint(const std::string& path) { return ParseCheckpoint(Read
 
 std::string SerializeCheckpoint(const Checkpoint& checkpoint) {
   CheckBits(checkpoint.bits, "bits");
-  const Json header{{"format", kFormat},
-                    {"space", space::SpaceToJson(checkpoint.space)},
-                    {"bits", checkpoint.bits},
-                    {"activation_range", ActivationRangeName(checkpoint.activation_range)},
-                    {"normalization",
-                     {{"mean", checkpoint.normalization.mean},
-                      {"std", checkpoint.normalization.std}}},
-                    {"lineage",
-                     {{"parent_sha256", checkpoint.lineage.parent_sha256},
-                      {"recipe", checkpoint.lineage.recipe},
-                      {"seed", checkpoint.lineage.seed}}}};
+  const Json header{
+      {"format", kFormat},
+      {"space", space::SpaceToJson(checkpoint.space)},
+      {"bits", checkpoint.bits},
+      {"activation_range", ActivationRangeName(checkpoint.activation_range)},
+      {"normalization",
+       {{"mean", checkpoint.normalization.mean}, {"std", checkpoint.normalization.std}}},
+      {"lineage",
+       {{"parent_sha256", checkpoint.lineage.parent_sha256},
+        {"recipe", checkpoint.lineage.recipe},
+        {"seed", checkpoint.lineage.seed}}}};
   SafeTensors file;
   file.metadata["oqat"] = HeaderText(header);
   file.tensors = checkpoint.tensors;

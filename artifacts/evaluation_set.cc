@@ -43,12 +43,11 @@ void CheckSplit(const ImageSet& images, const EvaluationSet& set, const std::str
   if (images.size != set.image_size ||
       images.pixels.size() != static_cast<std::uint64_t>(images.count()) *
                                   static_cast<std::uint64_t>(images.bytes_per_image())) {
-    throw InvalidField(field + ".images",
-                       std::to_string(images.pixels.size()) + " bytes of size " +
-                           std::to_string(images.size),
-                       std::to_string(images.count()) + " images of " +
-                           std::to_string(set.image_size) + " x " +
-                           std::to_string(set.image_size) + " x 3 bytes");
+    throw InvalidField(
+        field + ".images",
+        std::to_string(images.pixels.size()) + " bytes of size " + std::to_string(images.size),
+        std::to_string(images.count()) + " images of " + std::to_string(set.image_size) + " x " +
+            std::to_string(set.image_size) + " x 3 bytes");
   }
   for (std::size_t i = 0; i < images.labels.size(); ++i) {
     const std::int32_t label = images.labels[i];
@@ -139,8 +138,7 @@ EvaluationSet ParseEvaluationSet(std::string_view bytes, std::string_view where)
     CheckSplit(split, set, field);
   }
   if (!file.tensors.empty()) {
-    throw InvalidField(std::string(where) + ": tensors",
-                       Json(file.tensors.begin()->first).dump(),
+    throw InvalidField(std::string(where) + ": tensors", Json(file.tensors.begin()->first).dump(),
                        "images and labels of calibration, search and test");
   }
   return set;

@@ -49,9 +49,9 @@ std::string Model::ContentId() const { return Sha256Hex(Content(*this).dump()); 
 
 void CheckModelName(std::string_view name, std::string_view field) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  const bool good = !name.empty() && name.size() <= 63 && plain(name[0]) &&
-                    std::all_of(name.begin(), name.end(),
-                                [&](char c) { return plain(c) || c == '-'; });
+  const bool good =
+      !name.empty() && name.size() <= 63 && plain(name[0]) &&
+      std::all_of(name.begin(), name.end(), [&](char c) { return plain(c) || c == '-'; });
   if (!good) {
     throw InvalidField(field, "\"" + std::string(name.substr(0, 80)) + "\"",
                        "1 to 63 of a-z, 0-9 and -, not beginning with -");

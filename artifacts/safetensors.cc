@@ -168,8 +168,8 @@ class HeaderReader : public Json::json_sax_t {
   bool binary(binary_t&) override { throw Unexpected("binary data"); }
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
-    throw Error(Code::kDataLoss, where_ + ": header: malformed JSON at byte " +
-                                     std::to_string(position) + " of it");
+    throw Error(Code::kDataLoss,
+                where_ + ": header: malformed JSON at byte " + std::to_string(position) + " of it");
   }
 
  private:
@@ -374,8 +374,8 @@ std::string SerializeSafeTensors(const SafeTensors& file) {
   std::vector<std::pair<const std::string*, const Tensor*>> order;
   for (const auto& [name, tensor] : file.tensors) {
     const std::optional<std::int64_t> count = CheckedNumel(tensor.shape, SizeOf(tensor.dtype));
-    if (!count || static_cast<std::uint64_t>(*count) * SizeOf(tensor.dtype) !=
-                      tensor.bytes.size()) {
+    if (!count ||
+        static_cast<std::uint64_t>(*count) * SizeOf(tensor.dtype) != tensor.bytes.size()) {
       throw InvalidField(Shown(name), std::to_string(tensor.bytes.size()) + " bytes",
                          "the size of its shape " + Json(tensor.shape).dump());
     }
