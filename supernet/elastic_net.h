@@ -11,6 +11,8 @@
 
 namespace oqat::supernet {
 
+struct NetLayers;
+
 /// The weight-sharing network of a space. Parameters and buffers carry the checkpoint's names
 /// (docs/FORMATS.md: the released code's key names), in float32 or float64.
 class ElasticNetImpl : public torch::nn::Module {
@@ -21,12 +23,14 @@ class ElasticNetImpl : public torch::nn::Module {
   ~ElasticNetImpl() override;
 
   /// x: [batch, 3, resolution, resolution], normalised; any memory format (channels_last is fastest).
-  /// Returns logits [batch, classes]. In training mode BatchNorm normalises with batch statistics and
+  /// The architecture's resolution and bits are not looked at. Returns logits [batch, classes]. In training mode BatchNorm normalises with batch statistics and
   /// updates the running ones; in eval mode it uses the running ones.
   torch::Tensor Forward(const torch::Tensor& x, const space::Architecture& architecture);
 
-  /// Changes the bit width in place. 32 -> b: step sizes are initialised on the first forward pass
-  /// in training mode (LSQ: 2 mean|v| / sqrt(Qp)). b -> b-1: step sizes are doubled (bit inheritance).
+  /// Changes the bit width in place (1 to 8, or 32). 32 -> b: step sizes are initialised on the first
+  /// forward pass in training mode that uses them (LSQ: 2 mean|v| / sqrt(Qp), weights over the whole
+  /// tensor). b -> b-1: step sizes are doubled (bit inheritance; scaled by 2^(b-c) for b -> c).
+  /// Throws Error INVALID_ARGUMENT.
   void SetBits(int bits);
   int bits() const;
 
@@ -45,6 +49,10 @@ class ElasticNetImpl : public torch::nn::Module {
   std::map<std::string, artifacts::Tensor> ToTensors() const;
   void FromTensors(const std::map<std::string, artifacts::Tensor>& tensors, std::string_view where);
 
+  /// The layers behind the names, for extraction and recalibration (supernet/layers.h).
+  NetLayers& layers();
+  const NetLayers& layers() const;
+
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
@@ -53,7 +61,8 @@ TORCH_MODULE(ElasticNet);
 
 /// Recomputes BatchNorm statistics of one subnet: normalises with each batch's own statistics; the
 /// new running values are batch-size-weighted means of batch means and of biased within-batch
-/// variances (as the reference does). Statistics of inactive channels are untouched.
+/// variances (as the reference does). Statistics of inactive channels are untouched. Throws Error
+/// INVALID_ARGUMENT without batches.
 void Recalibrate(ElasticNetImpl& net, const space::Architecture& architecture,
                  const std::vector<torch::Tensor>& batches);
 
