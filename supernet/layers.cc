@@ -13,6 +13,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "base/error.h"
+#include "supernet/depthwise.h"
 #include "supernet/lsq.h"
 
 namespace oqat::supernet {
@@ -78,7 +79,7 @@ at::Tensor RunConv(ConvLayer& conv, const at::Tensor& x, int out, int kernel, in
     input = LsqQuantize(x, conv.activation_step, ActivationCodes(pass.bits, conv.signed_input));
     weight = LsqQuantize(weight, conv.weight_step, WeightCodes(pass.bits));
   }
-  return at::conv2d(input, weight, {}, stride, kernel / 2, 1, conv.depthwise ? in : 1);
+  return conv.depthwise ? DepthwiseConv(input, weight, stride) : at::conv2d(input, weight);
 }
 
 at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, int squeezed) {

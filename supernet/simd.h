@@ -17,6 +17,5 @@ namespace oqat::supernet {
 
 /// Eight floats; loads and stores need no alignment.
 using Float8 = float __attribute__((vector_size(32), aligned(4), may_alias));
-using Double4 = double __attribute__((vector_size(32), aligned(8), may_alias));
 
 }  // namespace oqat::supernet
