@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "artifacts/checkpoint.h"
+#include "artifacts/image.h"
+#include "base/random.h"
+
+namespace oqat::supernet {
+
+/// Mean and standard deviation per channel of the images at `indices`, in units of byte / 255,
+/// rounded to four digits (so that the checkpoint's header stays readable); std is at least 0.01.
+artifacts::Normalization MeasureNormalization(const artifacts::ImageSet& images,
+                                              std::span<const std::int64_t> indices);
+
+/// The order in which training images are used: a shuffle of `indices` per epoch, one after the
+/// other without end.
+class Sampler {
+ public:
+  /// Draws from streams (seed, "train.order", {stage, epoch}).
+  Sampler(std::vector<std::int64_t> indices, std::uint64_t seed, std::uint64_t stage);
+
+  struct Draw {
+    std::int64_t image = 0;
+    std::uint64_t epoch = 0;
+    std::uint64_t position = 0;  ///< within the epoch
+  };
+  Draw Next();
+
+ private:
+  void Shuffle();
+
+  const std::vector<std::int64_t> indices_;
+  std::vector<std::int64_t> order_;
+  std::uint64_t seed_, stage_, epoch_ = 0;
+  std::size_t next_ = 0;
+};
+
+struct AugmentOptions {
+  int crop_padding = 0;  ///< pixels; the border is filled with the nearest pixel's colour
+  bool flip = false;
+};
+
+/// Turns bytes into network input: random crop of the padded image, random flip, resize to the
+/// step's resolution, normalise. Not thread-safe: it owns scratch memory.
+class Augmenter {
+ public:
+  Augmenter(const artifacts::Normalization& normalization, AugmentOptions options);
+
+  /// Writes image `index` as [resolution, resolution, 3] floats (so a batch is channels_last).
+  /// Consumes three numbers of `random` whatever the options are.
+  void Apply(const artifacts::ImageSet& images, std::int64_t index, int resolution,
+             RandomStream& random, float* out);
+
+ private:
+  AugmentOptions options_;
+  float table_[3][256];
+  std::vector<std::uint8_t> crop_, resized_;
+};
+
+}  // namespace oqat::supernet

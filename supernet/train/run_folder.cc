@@ -1,0 +1,72 @@
+#include "supernet/train/run_folder.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace oqat::supernet {
+namespace {
+
+/// The preset's name if the space is one, so that model.json stays readable.
+Json SpaceReference(const space::SearchSpace& space) {
+  const auto names = space::PresetNames();
+  if (std::find(names.begin(), names.end(), space.name) != names.end() &&
+      space::Preset(space.name) == space) {
+    return space.name;
+  }
+  return space::SpaceToJson(space);
+}
+
+}  // namespace
+
+void RunFolder::CheckUnused(const std::string& path) {
+  if (std::filesystem::exists(std::filesystem::path(path) / kMetrics)) {
+    throw Error(Code::kAlreadyExists, "out: folder '" + path + "' already holds a training (" +
+                                          kMetrics + "); give a new folder or remove this one");
+  }
+}
+
+RunFolder::RunFolder(const std::string& path) : path_(path) {
+  std::error_code fault;
+  std::filesystem::create_directories(path, fault);
+  if (fault || !std::filesystem::is_directory(path)) {
+    throw Error(Code::kInvalidArgument,
+                "out: cannot make folder '" + path + "': " + (fault ? fault.message() : "a file"));
+  }
+  CheckUnused(path);
+  metrics_ = std::fopen(PathOf(kMetrics).c_str(), "w");
+  if (metrics_ == nullptr) {
+    throw Error(Code::kPermissionDenied, "out: cannot write into folder '" + path + "'");
+  }
+}
+
+RunFolder::~RunFolder() { std::fclose(metrics_); }
+
+std::string RunFolder::CheckpointName(int bits) {
+  return bits == 32 ? "float.ckpt.safetensors" : "b" + std::to_string(bits) + ".safetensors";
+}
+
+std::string RunFolder::PathOf(const std::string& name) const {
+  return (std::filesystem::path(path_) / name).string();
+}
+
+void RunFolder::Log(const Json& line) {
+  const std::string text = line.dump() + "\n";
+  if (std::fwrite(text.data(), 1, text.size(), metrics_) != text.size() ||
+      std::fflush(metrics_) != 0) {
+    throw Error(Code::kResourceExhausted, "cannot write " + PathOf(kMetrics));
+  }
+}
+
+void RunFolder::WriteModel(const space::SearchSpace& space, const std::vector<int>& bits) {
+  Json checkpoints = Json::object();
+  for (const int b : bits) checkpoints[std::to_string(b)] = CheckpointName(b);
+  const Json model = {{"space", SpaceReference(space)},
+                      {"checkpoints", checkpoints},
+                      {"evaluation_set", kEvaluationSet}};
+  WriteFileAtomically(PathOf(kModel), model.dump(2) + "\n");
+}
+
+}  // namespace oqat::supernet

@@ -1,0 +1,39 @@
+#pragma once
+// Internal to supernet/: LibTorch types appear here.
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace oqat::supernet {
+
+/// Stochastic gradient descent with Nesterov momentum (Sutskever et al. 2013, in the form of
+/// torch.optim.SGD): d = g + decay w; m = momentum m + d; w -= rate (d + momentum m). One pass over
+/// each tensor instead of five kernel calls: a supernet has hundreds of small tensors.
+class Sgd {
+ public:
+  struct Group {
+    std::vector<at::Tensor> parameters;
+    double rate_factor = 1;
+    double weight_decay = 0;
+  };
+
+  /// Parameters are float32 leaves; a parameter without a gradient is left alone by Step.
+  Sgd(std::vector<Group> groups, double momentum);
+
+  /// Scales the gradients so that their common L2 norm is at most `max_norm` (0: leaves them) and
+  /// returns the norm they had.
+  double ClipGradients(double max_norm);
+
+  void Step(double learning_rate);
+
+  /// Forgets the gradients.
+  void ZeroGradients();
+
+ private:
+  std::vector<Group> groups_;
+  std::vector<std::vector<at::Tensor>> momenta_;
+  double momentum_;
+};
+
+}  // namespace oqat::supernet
