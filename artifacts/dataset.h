@@ -22,7 +22,7 @@ struct DatasetOptions {
   int image_size = 32;        ///< every image is resized (centre-cropped to a square first) to this
   std::uint64_t seed = 1;     ///< for `synthetic`
   /// Called now and then with (done, total images); may be empty.
-  std::function<void(std::int64_t, std::int64_t)> progress;
+  std::function<void(std::int64_t, std::int64_t)> progress = {};
 };
 
 /// SPEC is one of

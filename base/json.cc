@@ -35,6 +35,9 @@ Json ParseJson(std::string_view text, std::string_view where) {
   } catch (const Json::parse_error& e) {
     throw Error(Code::kInvalidArgument,
                 std::string(where) + ": malformed JSON at byte " + std::to_string(e.byte));
+  } catch (const Json::out_of_range&) {
+    throw Error(Code::kInvalidArgument,
+                std::string(where) + ": malformed JSON: a number does not fit in a double");
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "base/error.h"
@@ -26,12 +27,11 @@ Error Unreadable(std::string_view where, std::string_view kind, std::string_view
 }
 
 RgbImage Allocate(std::uint64_t width, std::uint64_t height, std::string_view where) {
-  if (width == 0 || height == 0 || width > kMaxPixels || height > kMaxPixels ||
-      width * height > kMaxPixels) {
+  if (width > kMaxPixels || height > kMaxPixels || width * height > kMaxPixels) {
     throw Error(Code::kResourceExhausted,
                 InvalidField(std::string(where) + ": size",
                              std::to_string(width) + " x " + std::to_string(height) + " pixels",
-                             "1 to " + std::to_string(kMaxPixels) + " pixels")
+                             "at most " + std::to_string(kMaxPixels) + " pixels")
                     .what());
   }
   RgbImage image{static_cast<int>(width), static_cast<int>(height), {}};
@@ -62,37 +62,24 @@ RgbImage DecodePng(std::string_view bytes, std::string_view where) {
   return image;
 }
 
-}  // namespace
-
-struct ImageDecoder::Impl {
-  struct Destroy {
-    void operator()(void* handle) const { tjDestroy(handle); }
-  };
-  std::unique_ptr<void, Destroy> jpeg{tjInitDecompress()};
-  std::vector<std::uint8_t> cmyk;
-};
-
-ImageDecoder::ImageDecoder() : impl_(std::make_unique<Impl>()) {
-  if (!impl_->jpeg) throw Error(Code::kInternal, "libjpeg-turbo cannot start a decompressor");
-}
-ImageDecoder::~ImageDecoder() = default;
-
-RgbImage ImageDecoder::DecodeJpeg(std::string_view bytes, std::string_view where) {
-  void* handle = impl_->jpeg.get();
+RgbImage DecodeJpeg(std::string_view bytes, std::string_view where) {
+  // A decompressor of its own for each image: it keeps tables of the one before, and a damaged
+  // image would spoil its successors.
+  const std::unique_ptr<void, int (*)(void*)> decompressor(tjInitDecompress(), &tjDestroy);
+  if (!decompressor) throw Error(Code::kInternal, "libjpeg-turbo cannot start a decompressor");
+  void* handle = decompressor.get();
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
   int width = 0, height = 0, subsampling = 0, colorspace = 0;
   if (tjDecompressHeader3(handle, data, bytes.size(), &width, &height, &subsampling, &colorspace) !=
       0) {
     throw Unreadable(where, "JPEG", tjGetErrorStr2(handle));
   }
+  if (width < 1 || height < 1) throw Unreadable(where, "JPEG", "it has no size");
   RgbImage image =
       Allocate(static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(height), where);
   const bool is_cmyk = colorspace == TJCS_CMYK || colorspace == TJCS_YCCK;
-  std::uint8_t* target = image.pixels.data();
-  if (is_cmyk) {
-    impl_->cmyk.resize(std::size_t{4} * width * height);
-    target = impl_->cmyk.data();
-  }
+  std::vector<std::uint8_t> cmyk(is_cmyk ? std::size_t{4} * width * height : 0);
+  std::uint8_t* target = is_cmyk ? cmyk.data() : image.pixels.data();
   // The scan limit stops progressive files that are built to take hours. A warning means damaged
   // data (a truncated file is only a warning to the library), except for stray bytes between two
   // markers, which do not touch the pixels.
@@ -107,8 +94,8 @@ RgbImage ImageDecoder::DecodeJpeg(std::string_view bytes, std::string_view where
   }
   if (is_cmyk) {
     // Adobe's CMYK JPEGs store the inverse of the ink, so colour x black is the light that is left.
-    for (std::size_t i = 0; i < impl_->cmyk.size() / 4; ++i) {
-      const std::uint8_t* ink = impl_->cmyk.data() + 4 * i;
+    for (std::size_t i = 0; i < cmyk.size() / 4; ++i) {
+      const std::uint8_t* ink = cmyk.data() + 4 * i;
       for (int c = 0; c < 3; ++c) {
         image.pixels[3 * i + c] = static_cast<std::uint8_t>((ink[c] * ink[3] + 127) / 255);
       }
@@ -117,7 +104,9 @@ RgbImage ImageDecoder::DecodeJpeg(std::string_view bytes, std::string_view where
   return image;
 }
 
-RgbImage ImageDecoder::Decode(std::string_view bytes, std::string_view where) {
+}  // namespace
+
+RgbImage DecodeImage(std::string_view bytes, std::string_view where) {
   if (bytes.starts_with("\xff\xd8\xff")) return DecodeJpeg(bytes, where);
   if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return DecodePng(bytes, where);
   throw Error(Code::kDataLoss, std::string(where) + ": is neither a JPEG nor a PNG image");

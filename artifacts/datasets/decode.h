@@ -2,7 +2,6 @@
 // Internal to artifacts/: image files to pixels, by libjpeg-turbo and libpng.
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -17,23 +16,10 @@ struct RgbImage {
 };
 
 /// Decodes JPEG (RGB, grey, CMYK) and PNG (any colour type, 8 or 16 bit; alpha is dropped, as
-/// torchvision's ImageFolder does). Keeps a decompressor from one image to the next. Not
-/// thread-safe.
-class ImageDecoder {
- public:
-  ImageDecoder();
-  ~ImageDecoder();
-
-  /// The kind is told by the first bytes. Throws Error DATA_LOSS naming `where` for anything that
-  /// is not a complete image, RESOURCE_EXHAUSTED for one of more than 64 million pixels.
-  RgbImage Decode(std::string_view bytes, std::string_view where);
-
- private:
-  RgbImage DecodeJpeg(std::string_view bytes, std::string_view where);
-
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
+/// torchvision's ImageFolder does). The kind is told by the first bytes. Throws Error DATA_LOSS
+/// naming `where` for anything that is not a complete image, RESOURCE_EXHAUSTED for one of more
+/// than 64 million pixels.
+RgbImage DecodeImage(std::string_view bytes, std::string_view where);
 
 /// Centre-crops to a square and appends to `images`, resized to images.size.
 void AppendCropped(const RgbImage& image, std::int32_t label, ImageSet& images);

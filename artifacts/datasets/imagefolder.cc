@@ -96,13 +96,11 @@ Dataset LoadImageFolder(const std::string& folder, const DatasetOptions& options
   }
   for (const auto& [name, paths] : test) total += std::ssize(paths);
 
-  ImageDecoder decoder;
   const auto load = [&](const Classes& classes, ImageSet& images) {
     images.size = options.image_size;
     for (const auto& [name, paths] : classes) {
       for (const std::string& path : paths) {
-        AppendCropped(decoder.Decode(ReadFile(path, kMaxFileBytes), path), label_of.at(name),
-                      images);
+        AppendCropped(DecodeImage(ReadFile(path, kMaxFileBytes), path), label_of.at(name), images);
         if (++done % 500 == 0 && options.progress) options.progress(done, total);
       }
     }
