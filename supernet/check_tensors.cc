@@ -47,8 +47,7 @@ void CheckTensors(const std::vector<TensorSpec>& specs,
                          "shape " + ShapeText(spec.shape));
     }
     using artifacts::DType;
-    if (tensor.dtype != DType::kF32 && tensor.dtype != DType::kF64 &&
-        tensor.dtype != DType::kF16) {
+    if (tensor.dtype != DType::kF32 && tensor.dtype != DType::kF64 && tensor.dtype != DType::kF16) {
       throw InvalidField(prefix + spec.name,
                          "type " + std::string(artifacts::DTypeName(tensor.dtype)),
                          "F16, F32, F64");

@@ -41,9 +41,8 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
     const at::Tensor x = input.contiguous(kChannelsLast);
     const DepthwiseShape shape = ShapeOf(x, weight, stride);
     const at::Tensor filter = TapMajor(weight);
-    at::Tensor out =
-        at::empty({x.size(0), shape.channels, shape.out_height, shape.out_width}, x.options(),
-                  kChannelsLast);
+    at::Tensor out = at::empty({x.size(0), shape.channels, shape.out_height, shape.out_width},
+                               x.options(), kChannelsLast);
     const std::int64_t in_step = shape.in_height * shape.in_width * shape.channels;
     const std::int64_t out_step = shape.out_height * shape.out_width * shape.channels;
     const float* source = x.data_ptr<float>();

@@ -22,15 +22,16 @@ class ElasticNetImpl : public torch::nn::Module {
                  std::uint64_t seed);
   ~ElasticNetImpl() override;
 
-  /// x: [batch, 3, resolution, resolution], normalised; any memory format (channels_last is fastest).
-  /// The architecture's resolution and bits are not looked at. Returns logits [batch, classes]. In training mode BatchNorm normalises with batch statistics and
-  /// updates the running ones; in eval mode it uses the running ones.
+  /// x: [batch, 3, resolution, resolution], normalised; any memory format (channels_last is
+  /// fastest). The architecture's resolution and bits are not looked at. Returns logits [batch,
+  /// classes]. In training mode BatchNorm normalises with batch statistics and updates the running
+  /// ones; in eval mode it uses the running ones.
   torch::Tensor Forward(const torch::Tensor& x, const space::Architecture& architecture);
 
-  /// Changes the bit width in place (1 to 8, or 32). 32 -> b: step sizes are initialised on the first
-  /// forward pass in training mode that uses them (LSQ: 2 mean|v| / sqrt(Qp), weights over the whole
-  /// tensor). b -> b-1: step sizes are doubled (bit inheritance; scaled by 2^(b-c) for b -> c).
-  /// Throws Error INVALID_ARGUMENT.
+  /// Changes the bit width in place (1 to 8, or 32). 32 -> b: step sizes are initialised on the
+  /// first forward pass in training mode that uses them (LSQ: 2 mean|v| / sqrt(Qp), weights over
+  /// the whole tensor). b -> b-1: step sizes are doubled (bit inheritance; scaled by 2^(b-c) for b
+  /// -> c). Throws Error INVALID_ARGUMENT.
   void SetBits(int bits);
   int bits() const;
 

@@ -41,11 +41,9 @@ class Extraction {
       const SqueezeExciteLayer& se = layers.squeeze_excite;
       const std::string fc = prefix + "depth_conv.se.fc.";
       const int squeezed = block.squeezed();
-      Copy(fc + "reduce.weight",
-           se.reduce_weight.narrow(0, 0, squeezed).narrow(1, 0, block.mid));
+      Copy(fc + "reduce.weight", se.reduce_weight.narrow(0, 0, squeezed).narrow(1, 0, block.mid));
       Copy(fc + "reduce.bias", se.reduce_bias.narrow(0, 0, squeezed));
-      Copy(fc + "expand.weight",
-           se.expand_weight.narrow(0, 0, block.mid).narrow(1, 0, squeezed));
+      Copy(fc + "expand.weight", se.expand_weight.narrow(0, 0, block.mid).narrow(1, 0, squeezed));
       Copy(fc + "expand.bias", se.expand_bias.narrow(0, 0, block.mid));
     }
     Conv(prefix + "point_linear.conv", layers.project, block.out, block.mid, 1);
@@ -94,8 +92,7 @@ FixedNet::FixedNet(const ElasticNetImpl& net, const space::Architecture& archite
   parts.plan = SubnetPlan(space, space::Canonical(space, architecture));
   parts.tensors = Extract(net.layers(), space, parts.plan);
   for (std::size_t i = 0; i < parts.plan.size(); ++i) parts.plan[i].index = static_cast<int>(i);
-  parts.layers =
-      WireLayers(space, parts.plan, false, net.activation_range(), parts.tensors);
+  parts.layers = WireLayers(space, parts.plan, false, net.activation_range(), parts.tensors);
 }
 
 FixedNet::~FixedNet() = default;

@@ -52,10 +52,9 @@ at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, const Pas
   if (pass.batch_norm == BatchNormMode::kRecalibrate) {
     return NormalizeAndCollect(bn, x, w, b, (*pass.statistics)[&bn]);
   }
-  return at::batch_norm(x, w, b, bn.running_mean.narrow(0, 0, channels),
-                        bn.running_var.narrow(0, 0, channels),
-                        pass.batch_norm == BatchNormMode::kTraining, kBatchNormMomentum,
-                        kBatchNormEps, false);
+  return at::batch_norm(
+      x, w, b, bn.running_mean.narrow(0, 0, channels), bn.running_var.narrow(0, 0, channels),
+      pass.batch_norm == BatchNormMode::kTraining, kBatchNormMomentum, kBatchNormEps, false);
 }
 
 /// The weight step comes from the whole tensor, which is the largest subnet's weight: every kernel
@@ -202,8 +201,8 @@ at::Tensor ActiveWeight(const ConvLayer& conv, int out, int in, int kernel) {
     if (size <= kernel) break;
     const std::int64_t start = (size - target) / 2;
     const at::Tensor centre = weight.narrow(2, start, target).narrow(3, start, target);
-    weight = at::linear(centre.reshape({out, target * target}), matrix)
-                 .view({out, 1, target, target});
+    weight =
+        at::linear(centre.reshape({out, target * target}), matrix).view({out, 1, target, target});
   }
   return weight;
 }

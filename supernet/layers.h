@@ -81,7 +81,8 @@ struct Pass {
 };
 
 /// The first `out` x `in` channels of a weight at kernel size `kernel`, float. Kernels shrink step
-/// by step: the centre of the larger one times the transform matrix (once-for-all, Cai et al. 2020).
+/// by step: the centre of the larger one times the transform matrix (once-for-all, Cai et al.
+/// 2020).
 at::Tensor ActiveWeight(const ConvLayer& conv, int out, int in, int kernel);
 
 /// x: [batch, channels, size, size]. Returns logits [batch, classes]. `plan` names the active

@@ -38,15 +38,14 @@ double BackwardChunks(const at::Tensor& v, const at::Tensor& upstream, at::Tenso
   const T* source = v.data_ptr<T>();
   const T* above = upstream.data_ptr<T>();
   T* target = grad.data_ptr<T>();
-  at::parallel_for(0, static_cast<std::int64_t>(sums.size()), 1,
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t c = begin; c < end; ++c) {
-                       const std::int64_t from = c * kChunk;
-                       sums[c] = LsqBackward(source + from, above + from, target + from,
-                                             std::min(kChunk, n - from), static_cast<T>(step),
-                                             range);
-                     }
-                   });
+  at::parallel_for(
+      0, static_cast<std::int64_t>(sums.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t c = begin; c < end; ++c) {
+          const std::int64_t from = c * kChunk;
+          sums[c] = LsqBackward(source + from, above + from, target + from,
+                                std::min(kChunk, n - from), static_cast<T>(step), range);
+        }
+      });
   double sum = 0;
   for (double part : sums) sum += part;
   return sum;

@@ -68,8 +68,9 @@ std::vector<TensorSpec> NetTensors(const SearchSpace& space, const std::vector<B
     if (wrapped) {
       for (std::size_t k = 0; k + 1 < space.kernels.size(); ++k) {
         const std::int64_t side = std::int64_t{space.kernels[k]} * space.kernels[k];
-        list.Add(prefix + "depth_conv.conv." + TransformName(space.kernels[k + 1], space.kernels[k]),
-                 {side, side}, TensorKind::kTransform);
+        list.Add(
+            prefix + "depth_conv.conv." + TransformName(space.kernels[k + 1], space.kernels[k]),
+            {side, side}, TensorKind::kTransform);
       }
     }
     list.QuantConv(prefix + "depth_conv" + conv, block.mid, 1, block.kernel);

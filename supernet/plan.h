@@ -32,15 +32,15 @@ std::vector<BlockPlan> SubnetPlan(const space::SearchSpace& space,
                                   const space::Architecture& architecture);
 
 enum class TensorKind {
-  kConvWeight,     ///< [out, in / groups, k, k]
-  kLinearWeight,   ///< [out, in]
-  kBias,           ///< [out]
-  kBnWeight,       ///< [channels], as the three below
+  kConvWeight,    ///< [out, in / groups, k, k]
+  kLinearWeight,  ///< [out, in]
+  kBias,          ///< [out]
+  kBnWeight,      ///< [channels], as the three below
   kBnBias,
   kRunningMean,
   kRunningVar,
-  kStep,           ///< [1]
-  kTransform,      ///< [k*k, k*k]
+  kStep,       ///< [1]
+  kTransform,  ///< [k*k, k*k]
 };
 
 struct TensorSpec {

@@ -24,9 +24,8 @@ using artifacts::ImageSet;
 at::Tensor MakeBatch(const ImageSet& images, std::int64_t begin, std::int64_t end, int size,
                      const std::array<std::array<float, 256>, 3>& table) {
   const std::int64_t pixels = std::int64_t{size} * size;
-  at::Tensor batch =
-      at::empty({end - begin, 3, size, size}, at::TensorOptions(at::kFloat),
-                at::MemoryFormat::ChannelsLast);
+  at::Tensor batch = at::empty({end - begin, 3, size, size}, at::TensorOptions(at::kFloat),
+                               at::MemoryFormat::ChannelsLast);
   float* target = batch.data_ptr<float>();
   std::vector<std::uint8_t> resized(static_cast<std::size_t>(3 * pixels));
   for (std::int64_t i = begin; i < end; ++i) {
@@ -79,9 +78,8 @@ struct SubnetEvaluator::Impl {
     net->eval();
     for (int c = 0; c < 3; ++c) {
       for (int value = 0; value < 256; ++value) {
-        table[c][value] =
-            static_cast<float>((value / 255.0 - checkpoint.normalization.mean[c]) /
-                               checkpoint.normalization.std[c]);
+        table[c][value] = static_cast<float>((value / 255.0 - checkpoint.normalization.mean[c]) /
+                                             checkpoint.normalization.std[c]);
       }
     }
   }
@@ -119,7 +117,8 @@ struct SubnetEvaluator::Impl {
     FixedNet subnet(*net, architecture);
     std::vector<at::Tensor> batches;
     for (std::int64_t i = 0; i < calibration; i += protocol.batch_size) {
-      batches.push_back(MakeBatch(set.calibration, i, std::min(calibration, i + protocol.batch_size),
+      batches.push_back(MakeBatch(set.calibration, i,
+                                  std::min(calibration, i + protocol.batch_size),
                                   architecture.resolution, table));
     }
     subnet.Recalibrate(batches);

@@ -37,8 +37,7 @@ class SubnetEvaluator {
 
   /// `progress` (done, total images) may return false to stop: Error CANCELLED is thrown.
   EvaluationResult Evaluate(const space::Architecture& architecture,
-                            const artifacts::EvaluationSet& set,
-                            const EvaluationProtocol& protocol,
+                            const artifacts::EvaluationSet& set, const EvaluationProtocol& protocol,
                             const std::function<bool(std::int64_t, std::int64_t)>& progress = {});
 
  private:

@@ -12,8 +12,7 @@ namespace oqat::supernet {
 artifacts::Tensor ToArtifact(const at::Tensor& tensor) {
   const at::Tensor dense = tensor.detach().cpu().contiguous();
   artifacts::Tensor out;
-  out.dtype =
-      dense.scalar_type() == at::kDouble ? artifacts::DType::kF64 : artifacts::DType::kF32;
+  out.dtype = dense.scalar_type() == at::kDouble ? artifacts::DType::kF64 : artifacts::DType::kF32;
   out.shape = dense.sizes().vec();
   out.bytes.resize(dense.nbytes());
   if (!out.bytes.empty()) std::memcpy(out.bytes.data(), dense.data_ptr(), out.bytes.size());

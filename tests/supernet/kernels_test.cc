@@ -85,8 +85,9 @@ class DepthwiseTest : public testing::TestWithParam<DepthwiseCase> {};
 TEST_P(DepthwiseTest, EqualsLibTorch) {
   const auto [channels, size, kernel, stride] = GetParam();
   for (const auto dtype : {torch::kFloat32, torch::kFloat64}) {
-    const torch::Tensor data =
-        Normal({3, channels, size, size}, 1).to(dtype).contiguous(torch::MemoryFormat::ChannelsLast);
+    const torch::Tensor data = Normal({3, channels, size, size}, 1)
+                                   .to(dtype)
+                                   .contiguous(torch::MemoryFormat::ChannelsLast);
     const torch::Tensor filter = Normal({channels, 1, kernel, kernel}, 2).to(dtype);
     torch::Tensor x = data.clone().requires_grad_(), w = filter.clone().requires_grad_();
     torch::Tensor y = data.clone().requires_grad_(), u = filter.clone().requires_grad_();

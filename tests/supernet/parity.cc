@@ -190,12 +190,11 @@ void CheckLsq(const std::string& folder) {
       out.backward(values("upstream").to(dtype));
       const auto expect = [&](const torch::Tensor& got, const std::string& key) {
         if (!c.contains(key + suffix)) return;
-        const torch::Tensor want = c.at(key + suffix).is_array()
-                                       ? values((key + suffix).c_str())
-                                       : torch::full({1}, c.at(key + suffix).get<double>(),
-                                                     torch::kFloat64);
-        const double worst =
-            (got.detach().to(torch::kFloat64) - want).abs().max().item<double>();
+        const torch::Tensor want =
+            c.at(key + suffix).is_array()
+                ? values((key + suffix).c_str())
+                : torch::full({1}, c.at(key + suffix).get<double>(), torch::kFloat64);
+        const double worst = (got.detach().to(torch::kFloat64) - want).abs().max().item<double>();
         EXPECT_LE(worst, tolerance) << key + suffix;
       };
       expect(out, "out");
@@ -217,7 +216,8 @@ void CheckLogits(const std::string& folder, int bits) {
     SCOPED_TRACE(name);
     const space::Architecture& architecture = loaded.subnets.at(parts[3]);
     const at::Tensor input = FromArtifact(io.tensors.at("input_" + parts[2]));
-    EXPECT_LE(Compare(loaded.net->Forward(input, architecture), expected).worst, 1e-9) << "supernet";
+    EXPECT_LE(Compare(loaded.net->Forward(input, architecture), expected).worst, 1e-9)
+        << "supernet";
     FixedNet extracted(*loaded.net, architecture);
     EXPECT_LE(Compare(extracted.Forward(input), expected).worst, 1e-9) << "extracted";
     ++checked;
@@ -264,9 +264,8 @@ void CheckRecalibration(const std::string& folder, int bits) {
       stored.Expect(name, forward(FromArtifact(file.tensors.at(input))), expected);
     }
   };
-  check("extracted.", SubnetTensors(space, SubnetPlan(space, architecture)),
-        extracted.ToTensors(), "logits_after_recal_",
-        [&](const at::Tensor& x) { return extracted.Forward(x); });
+  check("extracted.", SubnetTensors(space, SubnetPlan(space, architecture)), extracted.ToTensors(),
+        "logits_after_recal_", [&](const at::Tensor& x) { return extracted.Forward(x); });
   check("super.", SupernetTensors(space), loaded.net->ToTensors(), "logits_super_after_recal_",
         [&](const at::Tensor& x) { return loaded.net->Forward(x, architecture); });
 }
