@@ -86,7 +86,7 @@ Checkpoint ParseCheckpoint(std::string_view bytes, std::string_view where) {
   try {
     checkpoint.space = space::SpaceFromJson(reader.Get("space"));
   } catch (const Error& error) {
-    throw WithContext(reader.PathOf("space"), error);
+    throw WithContext(std::string(where) + ": header", error);
   }
   checkpoint.bits = static_cast<int>(reader.Int("bits", 1, 32));
   CheckBits(checkpoint.bits, reader.PathOf("bits"));

@@ -72,7 +72,7 @@ Model ModelFromJson(const Json& json, const std::string& path) {
   try {
     model.space = space::SpaceFromJson(reader.Get("space"));
   } catch (const Error& error) {
-    throw WithContext(reader.PathOf("space"), error);
+    throw path.empty() ? error : WithContext(path, error);
   }
   const Json& checkpoints = reader.Get("checkpoints");
   const std::string field = reader.PathOf("checkpoints");

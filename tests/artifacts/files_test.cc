@@ -58,7 +58,7 @@ TEST(Checkpoint, HeaderFaultsNameFileAndField) {
   expect(CheckpointComplaint([](Json& h) { h["bits"] = "4"; }), "header.bits");
   expect(CheckpointComplaint([](Json& h) { h.erase("bits"); }), "header.bits: is missing");
   expect(CheckpointComplaint([](Json& h) { h["extra"] = 1; }), "header.extra");
-  expect(CheckpointComplaint([](Json& h) { h["space"]["stages"] = 1; }), "header.space: ");
+  expect(CheckpointComplaint([](Json& h) { h["space"]["stages"] = 1; }), "header: space.stages: ");
   expect(CheckpointComplaint([](Json& h) { h["activation_range"] = "wide"; }),
          "activation_range: got wide; allowed: unsigned, auto");
   expect(CheckpointComplaint([](Json& h) { h["normalization"]["std"][1] = 0; }),
@@ -185,7 +185,7 @@ TEST(Model, FaultsNameTheField) {
               HasSubstr("model.evaluation_set.size: got 0"));
   EXPECT_THAT(complaint([](Json& j) { j["evaluation_set"]["x"] = 0; }),
               HasSubstr("model.evaluation_set.x"));
-  EXPECT_THAT(complaint([](Json& j) { j["space"].erase("stages"); }), HasSubstr("model.space: "));
+  EXPECT_THAT(complaint([](Json& j) { j["space"].erase("stages"); }), HasSubstr("model: space.stages: "));
   EXPECT_THAT(complaint([](Json& j) { j = 3; }), HasSubstr("model: got 3"));
 }
 
