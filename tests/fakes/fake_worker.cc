@@ -1,0 +1,81 @@
+// oqat-fake-worker: a real worker (connection, cache, queue) that does not measure: top1 and loss
+// come from fakes::FakeEvaluator. Good for load, end-to-end and fault tests of a coordinator; says
+// nothing about accuracy or about the speed of evaluations.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include "base/error.h"
+#include "tests/fakes/fake_evaluator.h"
+#include "workers/program.h"
+
+namespace {
+
+using oqat::workers::EvaluationOutcome;
+using oqat::workers::EvaluationTask;
+
+constexpr const char* kProgram = "oqat-fake-worker";
+
+class FakeEngine final : public oqat::workers::Evaluator {
+ public:
+  FakeEngine(int delay_ms, int fail_every, std::atomic<int>& count)
+      : delay_ms_(delay_ms), fail_every_(fail_every), count_(count) {}
+
+  std::string_view engine() const override { return "fake"; }
+
+  EvaluationOutcome Evaluate(const EvaluationTask& task, const Progress& progress) override {
+    using Clock = std::chrono::steady_clock;
+    const auto began = Clock::now();
+    const std::chrono::milliseconds delay(delay_ms_);
+    while (Clock::now() - began < delay) {
+      const double share = std::chrono::duration<double>(Clock::now() - began) / delay;
+      if (!progress(share)) throw oqat::Error(oqat::Code::kCancelled, "evaluation stopped");
+      std::this_thread::sleep_for(
+          std::min<Clock::duration>(delay - (Clock::now() - began), std::chrono::milliseconds(20)));
+    }
+    if (fail_every_ > 0 && ++count_ % fail_every_ == 0) {
+      throw oqat::Error(oqat::Code::kInternal,
+                        "this fake fails every " + std::to_string(fail_every_) + "th evaluation");
+    }
+    return {oqat::fakes::FakeEvaluator::Evaluate(
+                task.space, task.architecture, std::string(oqat::artifacts::SplitName(task.split))),
+            std::max<std::int64_t>(task.images, 1)};
+  }
+
+ private:
+  const int delay_ms_, fail_every_;
+  std::atomic<int>& count_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("A worker that makes its measurements up.", kProgram);
+  oqat::workers::ProgramOptions options;
+  oqat::workers::AddProgramOptions(app, options);
+  app.get_option("--coordinator")->required();
+  int delay_ms = 0;
+  int fail_every = 0;
+  app.add_option("--delay-ms", delay_ms, "time of one evaluation")->check(CLI::Range(0, 3'600'000));
+  app.add_option("--fail-every", fail_every, "every Nth evaluation fails (default 0: none)")
+      ->check(CLI::Range(0, 1'000'000'000));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "%s: error: %s\n", kProgram, error.what());
+    return 2;
+  }
+  std::atomic<int> count{0};
+  try {
+    return oqat::workers::RunProgram(
+        options, [&] { return std::make_unique<FakeEngine>(delay_ms, fail_every, count); });
+  } catch (...) {
+    return oqat::workers::ReportCurrentException(kProgram);
+  }
+}
