@@ -218,10 +218,9 @@ std::string Legend(const std::vector<PlotPoint>& points, const PlotOptions& opti
   std::string text;
   for (int bits : widths) {
     const std::string digit = std::to_string(bits % 10);
-    text += (text.empty() ? "" : ", ") + (options.color ? ColorOf(bits) + digit + kReset : digit) +
-            " " + std::to_string(bits) + " bit";
+    text += (text.empty() ? "" : ", ") + (options.color ? ColorOf(bits) + digit + kReset : digit);
   }
-  std::string legend = text.empty() ? "" : "front: " + text;
+  std::string legend = text.empty() ? "" : "front: " + text + " bit";
   if (others) {
     legend += std::string(legend.empty() ? "" : "; ") + (options.unicode ? "⠂" : ".") +
               " other evaluations";
@@ -258,7 +257,7 @@ std::string Plot(const std::vector<PlotPoint>& points, const PlotOptions& option
   }
 
   std::map<int, std::string> y_labels;
-  for (double tick : Ticks(ys, 4)) {
+  for (double tick : Ticks(ys, 6)) {
     const int row = static_cast<int>(std::lround((1 - ys.Share(tick)) * (rows - 1)));
     y_labels[row] = YLabel(tick, options.percent_y);
   }
