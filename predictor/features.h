@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "space/architecture.h"
@@ -24,6 +25,8 @@ class FeatureEncoder {
  private:
   space::SearchSpace space_;
   int size_ = 0;
+  // Of ln(1 + cost) over the space: macs, bitops, params, weight bits.
+  std::array<double, 4> cost_low_{}, cost_range_{};
 };
 
 }  // namespace oqat::predictor

@@ -15,9 +15,9 @@ struct RidgeOptions {
 };
 
 /// Bagged ridge regressions over the features of an architecture: one number and its
-/// uncertainty. Each member fits a bootstrap sample; one lambda for all is chosen by generalised
-/// cross-validation (Golub, Heath and Wahba 1979) over the full sample. Deterministic: equal
-/// arguments give bit-identical predictions. Const methods may be called from any thread.
+/// uncertainty. Each member fits a bootstrap sample; one lambda for all is chosen by the exact
+/// leave-one-out error over the full sample (PRESS, Allen 1974). Deterministic: equal arguments
+/// give bit-identical predictions. Const methods may be called from any thread.
 class RidgeEnsemble {
  public:
   /// Throws Error INVALID_ARGUMENT for options out of range.

@@ -34,8 +34,9 @@ std::vector<int> ConstrainedRanks(const std::vector<Point>& points,
                                   std::span<const double> violations);
 
 /// Crowding distance of the points of one front (Deb et al. 2002, section III-B), summed over the
-/// objectives; infinite at the ends of each. Ties are ordered by position. An objective that is
-/// constant or unbounded over the front adds nothing.
+/// objectives; infinite at the ends of each, and for all of a front of one or two. Ties are ordered
+/// by position. An objective that is constant over the front adds nothing, one with infinite values
+/// marks its ends only.
 std::vector<double> CrowdingDistance(const std::vector<Point>& points);
 
 /// The volume that `points` dominate and that dominates `reference`. Exact: a sweep for two

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+// Internal to predictor/.
+namespace oqat::predictor {
+
+/// The factor L of a symmetric positive definite matrix, A = L L^T. Plain loops in a fixed order:
+/// the same bits on every run, unlike a threaded BLAS.
+class Cholesky {
+ public:
+  /// `matrix`: p x p, row-major, its lower triangle filled. Pivots are kept above zero.
+  Cholesky(std::vector<double> matrix, std::size_t p);
+
+  /// x of A x = b.
+  std::vector<double> Solve(std::vector<double> b) const;
+
+  /// b becomes L^-1 b.
+  void SolveLower(std::vector<double>& b) const;
+
+ private:
+  std::size_t p_;
+  std::vector<double> lower_;
+};
+
+}  // namespace oqat::predictor
