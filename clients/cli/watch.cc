@@ -185,7 +185,7 @@ v1::Search WatchSearch(Connection& connection, const WatchOptions& options) {
         search = fetch();
         if (HasEnded(search.state())) break;
       } catch (const Error& error) {
-        if (error.code() != Code::kUnavailable) throw;
+        if (error.code() != Code::kUnavailable && error.code() != Code::kDeadlineExceeded) throw;
       }
     } else if (!MayReconnect(*stream.ended)) {
       connection.Check(*stream.ended);
