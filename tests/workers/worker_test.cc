@@ -67,7 +67,7 @@ class WorkerTest : public testing::Test {
     options.connection.last_retry_seconds = 0.1;
     options.cache_dir = dir_ / "cache";
     options.grace_seconds = 0.2;
-    options.goodbye_seconds = 2;
+    options.goodbye_seconds = 0.5;
     std::vector<std::unique_ptr<Evaluator>> list;
     for (int i = 0; i < evaluators; ++i) list.push_back(std::make_unique<GatedEvaluator>(open_));
     worker_ = std::make_unique<Worker>(options, std::move(list));
