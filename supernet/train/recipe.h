@@ -45,8 +45,6 @@ struct Recipe {
 
   std::int64_t evaluation_images = 1000;  ///< search images per subnet after each stage; 0: all
   int evaluation_random_subnets = 3;
-
-  bool operator==(const Recipe&) const = default;
 };
 
 std::vector<std::string> RecipePresetNames();

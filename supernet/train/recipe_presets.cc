@@ -11,10 +11,10 @@ constexpr std::string_view kTiny = R"({
   "data": "synthetic",
   "split": {"calibration": 256, "search": 1000, "test": 1000, "seed": 1},
   "stages": [
-    {"bits": 32, "epochs": 14, "learning_rate": 0.1, "batch_size": 64},
-    {"bits": 4, "epochs": 5, "learning_rate": 0.04, "batch_size": 64},
-    {"bits": 3, "epochs": 4, "learning_rate": 0.03, "batch_size": 64},
-    {"bits": 2, "epochs": 5, "learning_rate": 0.03, "batch_size": 64}
+    {"bits": 32, "epochs": 20, "learning_rate": 0.05, "batch_size": 64},
+    {"bits": 4, "epochs": 4, "learning_rate": 0.02, "batch_size": 64},
+    {"bits": 3, "epochs": 3, "learning_rate": 0.02, "batch_size": 64},
+    {"bits": 2, "epochs": 4.5, "learning_rate": 0.03, "batch_size": 64}
   ],
   "crop_padding": 2,
   "flip": true,

@@ -126,7 +126,7 @@ void Run::PlanTime() {
 void Run::Replan(std::size_t stage, const StageReport& report) {
   if (report.steps != kFirstPlanAfterSteps && report.steps % kReplanEverySteps != 0) return;
   scale_ = plan_->Scale(Elapsed());
-  const bool moved = scale_ < 0.97 * scale_said_ || scale_ > 1.25 * scale_said_;
+  const bool moved = scale_ < 0.85 * scale_said_ || scale_ > 1.3 * scale_said_;
   if (!moved) return;
   Say(
       Format("%s, step %lld: the recipe needs %.1f more minutes, the limit leaves %.1f; the epochs "

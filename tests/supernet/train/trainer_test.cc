@@ -145,14 +145,22 @@ TEST_F(TrainerTest, AFinishedFolderIsNotOverwritten) {
   EXPECT_TRUE(std::filesystem::exists(PathOf("model.json")));
 }
 
-TEST(Trainer, LearnsSomething) {
+TEST(Trainer, LearnsByHeart) {
   TrainRequest request = SmallRequest("learns");
-  request.recipe.stages.resize(2);
-  request.recipe.stages[0].epochs = 12;
-  request.recipe.stages[0].learning_rate = 0.1;
-  request.recipe.stages[1].epochs = 1;
-  request.recipe.split.search = 20;
-  request.recipe.evaluation_images = 20;
+  Recipe& recipe = request.recipe;
+  Json space = space::SpaceToJson(space::Preset("tiny-mbv3"));
+  space["name"] = "smaller";
+  space["depths"] = {1};
+  space["resolutions"] = {16};
+  recipe.space = space;
+  recipe.data = "synthetic:train=80,test=40";
+  recipe.split.search = 20;
+  recipe.stages.resize(2);
+  recipe.stages[0].epochs = 80;
+  recipe.stages[0].learning_rate = 0.03;
+  recipe.crop_padding = 0;
+  recipe.flip = false;
+  recipe.label_smoothing = 0;
   Train(request);
   std::ifstream file(request.out_folder + "/metrics.jsonl");
   double first = 0, last = 0;
@@ -162,7 +170,7 @@ TEST(Trainer, LearnsSomething) {
     last = json["loss"];
     if (first == 0) first = last;
   }
-  EXPECT_LT(last, first - 0.2);
+  EXPECT_LT(last, first - 0.5);
   std::filesystem::remove_all(request.out_folder);
 }
 
