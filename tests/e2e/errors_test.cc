@@ -68,12 +68,12 @@ TEST(BadModels, LeaveNothingBehind) {
 
 TEST(Coordinator, RefusesAPortInUseAndASharedDataDirectory) {
   Farm farm;
-  const Outcome port = Run({"oqat-server", "--listen", farm.address(), "--data",
+  const Outcome port = oqat::testing::Run({"oqat-server", "--listen", farm.address(), "--data",
                             farm.folder() / "other"}, {}, 20);
   EXPECT_NE(port.status, 0);
   EXPECT_THAT(port.err, AllOf(HasSubstr("error: "), HasSubstr(farm.address())));
   EXPECT_FALSE(std::filesystem::exists(farm.folder() / "other/oqat.db"));
-  const Outcome data = Run({"oqat-server", "--listen", "127.0.0.1:0", "--data",
+  const Outcome data = oqat::testing::Run({"oqat-server", "--listen", "127.0.0.1:0", "--data",
                             farm.folder() / "server"}, {}, 20);
   EXPECT_NE(data.status, 0);
   EXPECT_THAT(data.err, AllOf(HasSubstr("error: "), HasSubstr("in use")));
@@ -87,7 +87,7 @@ TEST(Coordinator, EndsCleanlyOnTerm) {
 }
 
 TEST(NoCoordinator, IsOneLineThatSaysWhatToDo) {
-  const Outcome outcome = Run({"oqat", "--server", "127.0.0.1:1", "search", "list"});
+  const Outcome outcome = oqat::testing::Run({"oqat", "--server", "127.0.0.1:1", "search", "list"});
   ExpectError(outcome, 5, AllOf(HasSubstr("127.0.0.1:1"), HasSubstr("oqat-server")));
 }
 
