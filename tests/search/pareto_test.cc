@@ -21,9 +21,12 @@ using ::testing::Pointwise;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-Json Cases() {
-  return ParseJson(ReadFile(std::string(OQAT_SOURCE_DIR) + "/tests/golden/moo_cases.json"),
-                   "moo_cases.json");
+// A reference to something that lives on: a range-for does not keep a temporary's parts alive.
+const Json& Cases(const char* name) {
+  static const Json cases = ParseJson(
+      ReadFile(std::string(OQAT_SOURCE_DIR) + "/tests/golden/moo_cases.json"), "moo_cases.json");
+  EXPECT_FALSE(cases.at(name).empty());
+  return cases.at(name);
 }
 
 std::vector<Point> Points(const Json& json) { return json.get<std::vector<Point>>(); }
@@ -62,7 +65,7 @@ double VolumeByCells(const std::vector<Point>& points, int reference, int dimens
 
 TEST(Hypervolume, KnownAnswers) {
   int tried = 0;
-  for (const Json& item : Cases().at("hypervolume")) {
+  for (const Json& item : Cases("hypervolume")) {
     if (item.contains("closed_form")) continue;
     std::vector<Point> points = Points(item.at("points"));
     auto reference = item.at("reference").get<Point>();
@@ -117,7 +120,7 @@ TEST(Hypervolume, EdgesAndInfinities) {
 }
 
 TEST(HypervolumeContributions, KnownAnswers) {
-  for (const Json& item : Cases().at("hypervolume_contributions")) {
+  for (const Json& item : Cases("hypervolume_contributions")) {
     std::vector<Point> points = Points(item.at("points"));
     const auto expected = item.at("values").get<std::vector<double>>();
     EXPECT_EQ(HypervolumeContributions(points, item.at("reference").get<Point>()), expected);
@@ -147,7 +150,7 @@ TEST(HypervolumeContributions, AreWhatRemovalCosts) {
 }
 
 TEST(NonDominatedRanks, KnownAnswers) {
-  for (const Json& item : Cases().at("non_dominated_ranks")) {
+  for (const Json& item : Cases("non_dominated_ranks")) {
     EXPECT_EQ(NonDominatedRanks(Points(item.at("points"))),
               item.at("ranks").get<std::vector<int>>());
   }
@@ -191,7 +194,7 @@ TEST(ConstrainedRanks, FeasibleFirstThenByViolation) {
 }
 
 TEST(CrowdingDistance, KnownAnswers) {
-  for (const Json& item : Cases().at("crowding_distance_sum_over_objectives")) {
+  for (const Json& item : Cases("crowding_distance_sum_over_objectives")) {
     std::vector<double> expected;
     for (const Json& value : item.at("values")) {
       expected.push_back(value.is_string() ? kInfinity : value.get<double>());
