@@ -27,10 +27,10 @@ constexpr std::string_view kCifar10Cpu = R"({
   "space": "cifar10-mbv3",
   "split": {"calibration": 512, "search": 2000, "test": 0, "seed": 1},
   "stages": [
-    {"bits": 32, "epochs": 8, "learning_rate": 0.2, "batch_size": 128},
-    {"bits": 4, "epochs": 2, "learning_rate": 0.06, "batch_size": 128},
-    {"bits": 3, "epochs": 1.5, "learning_rate": 0.04, "batch_size": 128},
-    {"bits": 2, "epochs": 2, "learning_rate": 0.04, "batch_size": 128}
+    {"bits": 32, "epochs": 8, "learning_rate": 0.1, "batch_size": 128},
+    {"bits": 4, "epochs": 2.5, "learning_rate": 0.04, "batch_size": 128},
+    {"bits": 3, "epochs": 2, "learning_rate": 0.03, "batch_size": 128},
+    {"bits": 2, "epochs": 3, "learning_rate": 0.03, "batch_size": 128}
   ],
   "crop_padding": 4,
   "flip": true,

@@ -1,0 +1,106 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "base/files.h"
+#include "base/json.h"
+
+namespace oqat {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string output;  ///< stdout and stderr
+};
+
+Outcome OqatTrain(const std::string& arguments) {
+  const std::string command = std::string(OQAT_BIN_DIR) + "/oqat-train " + arguments + " 2>&1";
+  Outcome outcome;
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  std::array<char, 4096> piece;
+  while (const std::size_t n = std::fread(piece.data(), 1, piece.size(), pipe)) {
+    outcome.output.append(piece.data(), n);
+  }
+  outcome.exit_code = WEXITSTATUS(::pclose(pipe));
+  return outcome;
+}
+
+/// Expects one line that starts with the program's name and contains `what`.
+void ExpectFailure(const std::string& arguments, int exit_code, const std::string& what) {
+  const Outcome outcome = OqatTrain(arguments);
+  EXPECT_EQ(outcome.exit_code, exit_code) << arguments << "\n" << outcome.output;
+  EXPECT_THAT(outcome.output, StartsWith("oqat-train: error: ")) << arguments;
+  EXPECT_THAT(outcome.output, HasSubstr(what)) << arguments;
+  EXPECT_EQ(outcome.output.find('\n'), outcome.output.size() - 1) << outcome.output;
+}
+
+class ProgramTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "/oqat_train_program";
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string folder_;
+};
+
+TEST_F(ProgramTest, ErrorsAreOneLineAndAnExitCode) {
+  const std::string out = " --out " + folder_ + "/run";
+  ExpectFailure("", 2, "subcommand");
+  ExpectFailure("run --recipe tiny", 2, "--out");
+  ExpectFailure("run --recipe huge" + out, 3, "cifar10-cpu");
+  ExpectFailure("run --recipe tiny --threads 0" + out, 2, "threads");
+  ExpectFailure("run --recipe tiny --set colour=1" + out, 2, "recipe.colour");
+  ExpectFailure("run --recipe tiny --set stages.0.bits=3" + out, 2, "recipe.stages[0].bits");
+  ExpectFailure("run --recipe tiny --space nowhere" + out, 3, "tiny-mbv3");
+  ExpectFailure("run --recipe tiny --data cifar10:" + folder_ + out, 3, "data_batch_1");
+  ExpectFailure("run --recipe cifar10-cpu" + out, 2, "data");
+  ExpectFailure("describe " + folder_ + "/none", 3, "none");
+  ExpectFailure("import --space tiny-mbv3 --bits 40 --in a --out b", 2, "bits");
+  ExpectFailure("import --space tiny-mbv3 --bits 4 --in " + folder_ + "/none --out b", 3, "none");
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/run"));
+
+  WriteFileAtomically(folder_ + "/broken", "not safetensors");
+  ExpectFailure("describe " + folder_ + "/broken", 4, "broken");
+}
+
+TEST_F(ProgramTest, HelpDocumentsExitCodes) {
+  const Outcome outcome = OqatTrain("--help");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.output, HasSubstr("Exit codes"));
+}
+
+TEST_F(ProgramTest, RunThenDescribe) {
+  const std::string run = folder_ + "/run";
+  const Outcome trained = OqatTrain(
+      "run --recipe tiny --data synthetic:train=200,test=20 --seed 7 --quiet --out " + run +
+      " --set split.search=40 --set split.test=20 --set split.calibration=16"
+      " --set evaluation_random_subnets=0"
+      " --set 'stages=[{\"bits\":32,\"epochs\":0.2,\"batch_size\":16},"
+      "{\"bits\":2,\"epochs\":0.1,\"batch_size\":16}]'");
+  ASSERT_EQ(trained.exit_code, 0) << trained.output;
+  EXPECT_THAT(trained.output, HasSubstr("largest"));
+
+  const Outcome described = OqatTrain("describe " + run + "/b2.safetensors");
+  ASSERT_EQ(described.exit_code, 0) << described.output;
+  const Json header = ParseJson(described.output, "describe");
+  EXPECT_EQ(header["bits"], 2);
+  EXPECT_EQ(header["lineage"]["seed"], 7);
+  EXPECT_EQ(header["space"]["name"], "tiny-mbv3");
+  EXPECT_EQ(header["lineage"]["parent_sha256"],
+            ParseJson(OqatTrain("describe " + run + "/float.ckpt.safetensors").output,
+                      "describe")["sha256"]);
+}
+
+}  // namespace
+}  // namespace oqat
