@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "search/pareto.h"
-#include "simulated_search.h"
+#include "tests/search/simulated_search.h"
 
 namespace oqat::search {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "simulated_search.h"
+#include "tests/search/simulated_search.h"
 
 namespace oqat::search {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/random.h"
-#include "simulated_search.h"
+#include "tests/search/simulated_search.h"
 
 namespace oqat::search {
 namespace {

@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "search/genes.h"
-#include "simulated_search.h"
 #include "space/cost.h"
+#include "tests/search/simulated_search.h"
 
 namespace oqat::search {
 namespace {

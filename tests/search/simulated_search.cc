@@ -1,4 +1,4 @@
-#include "simulated_search.h"
+#include "tests/search/simulated_search.h"
 
 #include <gtest/gtest.h>
 

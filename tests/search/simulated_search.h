@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "search/history.h"
 #include "search/predictor.h"
 #include "search/request.h"

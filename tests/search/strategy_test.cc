@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "search/front.h"
-#include "simulated_search.h"
+#include "tests/search/simulated_search.h"
 
 namespace oqat::search {
 namespace {
