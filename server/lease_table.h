@@ -80,6 +80,7 @@ class LeaseTable {
   std::vector<Lease> Expired(Time now) const;
   std::vector<Lease> HeldBy(SessionId session) const;  ///< in the order they were granted
   int InFlight(const std::string& search) const;       ///< leases out
+  bool Leased(const TaskId& task) const { return leases_.contains(task); }
 
  private:
   struct Strikes {
