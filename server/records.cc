@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/records.h"
+
+#include "base/json.h"
+
+namespace oqat::server {
+namespace {
+
+// What we wrote ourselves is either as we wrote it or damaged.
+template <typename Read>
+auto Reading(const char* what, const std::string& text, Read read) {
+  try {
+    return read(ParseJson(text, what));
+  } catch (const std::exception& error) {
+    throw Error(Code::kDataLoss, std::string(what) + " in the database: " + error.what());
+  }
+}
+
+}  // namespace
+
+std::string MetricsToJson(const space::MetricValues& metrics) {
+  Json json = Json::object();
+  for (const auto& [metric, value] : metrics) json[std::string(space::MetricName(metric))] = value;
+  return json.dump();
+}
+
+space::MetricValues MetricsFromJson(const std::string& text) {
+  return Reading("metrics", text, [](const Json& json) {
+    space::MetricValues metrics;
+    for (const auto& [name, value] : json.items()) {
+      metrics[space::MetricFromName(name)] = value.get<double>();
+    }
+    return metrics;
+  });
+}
+
+std::string RequestRecord(const SearchSpec& spec, const ServedModel& model) {
+  const Json json = {{"request", search::RequestToJson(spec.request)},
+                     {"calibration_images", spec.calibration_images},
+                     {"search_images", spec.search_images},
+                     {"model", artifacts::ModelToJson(model.model)},
+                     {"images",
+                      {{"calibration", model.calibration_images},
+                       {"search", model.search_images},
+                       {"test", model.test_images}}}};
+  return json.dump();
+}
+
+SearchSpec SpecFromRecord(const std::string& text) {
+  return Reading("request", text, [](const Json& json) {
+    SearchSpec spec;
+    spec.request = search::RequestFromJson(json.at("request"), "request");
+    spec.calibration_images = json.at("calibration_images").get<std::int64_t>();
+    spec.search_images = json.at("search_images").get<std::int64_t>();
+    return spec;
+  });
+}
+
+ServedModel ModelFromRecord(const std::string& text) {
+  return Reading("model", text, [](const Json& json) {
+    ServedModel served;
+    served.model = artifacts::ModelFromJson(json.at("model"), "model");
+    served.content_id = served.model.ContentId();
+    const Json& images = json.at("images");
+    served.calibration_images = images.at("calibration").get<std::int64_t>();
+    served.search_images = images.at("search").get<std::int64_t>();
+    served.test_images = images.at("test").get<std::int64_t>();
+    return served;
+  });
+}
+
+std::string OutcomeToJson(const Outcome& outcome) {
+  Json json = {{"start_time_ms", outcome.start_time_ms}};
+  if (outcome.report) {
+    json["report"] = {{"round", outcome.report->round},
+                      {"hypervolume", outcome.report->hypervolume},
+                      {"front_size", outcome.report->front_size}};
+    if (outcome.report->predictor_tau) {
+      json["report"]["predictor_tau"] = *outcome.report->predictor_tau;
+    }
+  }
+  return json.dump();
+}
+
+Outcome OutcomeFromJson(const std::string& text) {
+  if (text.empty()) return {};
+  return Reading("outcome", text, [](const Json& json) {
+    Outcome outcome;
+    outcome.start_time_ms = json.at("start_time_ms").get<std::int64_t>();
+    if (json.contains("report")) {
+      const Json& stored = json.at("report");
+      search::RoundReport report;
+      report.round = stored.at("round").get<int>();
+      report.hypervolume = stored.at("hypervolume").get<double>();
+      report.front_size = stored.at("front_size").get<int>();
+      if (stored.contains("predictor_tau")) {
+        report.predictor_tau = stored.at("predictor_tau").get<double>();
+      }
+      outcome.report = report;
+    }
+    return outcome;
+  });
+}
+
+std::string EventToJson(const EventPayload& payload) {
+  Json json = {{"message", payload.message}};
+  if (payload.round >= 0) {
+    json["round"] = payload.round;
+    json["index"] = payload.index;
+  }
+  return json.dump();
+}
+
+EventPayload EventFromJson(const std::string& text) {
+  return Reading("event", text, [](const Json& json) {
+    return EventPayload{json.at("message").get<std::string>(), json.value("round", -1),
+                        json.value("index", -1)};
+  });
+}
+
+}  // namespace oqat::server

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/search_run.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "predictor/kendall.h"
+#include "server/records.h"
+#include "server/ridge_predictor.h"
+
+namespace oqat::server {
+namespace {
+
+constexpr std::int64_t kBatchSize = 100;
+constexpr int kKeyVersion = 1;  // one more whenever equal requests would measure something else
+constexpr const char* kSearchSplit = "search";
+constexpr const char* kTestSplit = "test";
+
+Error BadRecord(const std::string& search, const std::string& what) {
+  return Error(Code::kDataLoss, "search " + search + " in the database: " + what);
+}
+
+void CheckImages(const char* field, std::int64_t asked, std::int64_t there) {
+  if (asked < 0 || asked > there) {
+    throw InvalidField(field, std::to_string(asked),
+                       "0 (all) to " + std::to_string(there) + ", what the evaluation set holds");
+  }
+}
+
+}  // namespace
+
+space::SearchSpace SearchableSpace(const artifacts::Model& model) {
+  space::SearchSpace space = model.space;
+  std::erase_if(space.bits, [&](int bits) {
+    return std::none_of(model.checkpoints.begin(), model.checkpoints.end(),
+                        [&](const auto& checkpoint) { return checkpoint.bits == bits; });
+  });
+  return space;
+}
+
+void CheckSpec(const ServedModel& model, const SearchSpec& spec) {
+  const space::SearchSpace space = SearchableSpace(model.model);
+  search::CheckRequest(space, spec.request);
+  search::CheckReachable(space, spec.request);
+  CheckImages("calibration_images", spec.calibration_images, model.calibration_images);
+  CheckImages("search_images", spec.search_images, model.search_images);
+}
+
+SearchRun::SearchRun(std::string id, SearchSpec spec, std::shared_ptr<const ServedModel> model)
+    : id_(std::move(id)), spec_(std::move(spec)), model_(std::move(model)) {
+  space_json_ = space::SpaceToJson(model_->model.space).dump();
+  auto plan = std::make_shared<Plan>();
+  plan->space = SearchableSpace(model_->model);
+  plan->request = spec_.request;
+  plan->factory = RidgePredictorFactory(plan->space);
+  plan->strategy = search::MakeStrategy(plan->space, plan->request, plan->factory);
+  plan_ = std::move(plan);
+}
+
+std::string SearchRun::EvaluationKey(const std::string& architecture_key, int bits,
+                                     bool final) const {
+  const artifacts::Model& model = model_->model;
+  const Json key = {{"version", kKeyVersion},
+                    {"checkpoint", model.checkpoint(bits).file.sha256},
+                    {"evaluation_set", model.evaluation_set.sha256},
+                    {"architecture", architecture_key},
+                    {"split", final ? kTestSplit : kSearchSplit},
+                    {"calibration_images", spec_.calibration_images},
+                    {"images", final ? 0 : spec_.search_images},
+                    {"batch_size", kBatchSize}};
+  return Sha256Hex(key.dump());
+}
+
+storage::Round SearchRun::MakeRound(const std::vector<space::Architecture>& candidates,
+                                    bool final) const {
+  const std::string split = final ? kTestSplit : kSearchSplit;
+  storage::Round round;
+  round.search_id = id_;
+  round.round = static_cast<std::int64_t>(rounds_.size());
+  round.note_json = Json{{"split", split}}.dump();
+  for (const space::Architecture& candidate : candidates) {
+    const std::string key = space::ToKey(space(), candidate);
+    round.candidates.push_back({static_cast<std::int64_t>(round.candidates.size()), key, split,
+                                EvaluationKey(key, candidate.bits, final)});
+  }
+  return round;
+}
+
+void SearchRun::AddRound(const storage::Round& record) {
+  if (record.round != static_cast<std::int64_t>(rounds_.size()) || has_final()) {
+    throw BadRecord(id_, "round " + std::to_string(record.round) + " is out of order");
+  }
+  Round round;
+  try {
+    round.final = ParseJson(record.note_json, "note").at("split") == kTestSplit;
+    for (const storage::Candidate& candidate : record.candidates) {
+      if (candidate.index != static_cast<std::int64_t>(round.trials.size())) {
+        throw Error(Code::kDataLoss, "candidates are missing");
+      }
+      Trial trial;
+      trial.architecture = space::FromKey(space(), candidate.architecture_key);
+      trial.architecture_key = candidate.architecture_key;
+      trial.evaluation_key = candidate.evaluation_key;
+      trial.metrics = space::CostMetrics(space(), trial.architecture);
+      round.trials.push_back(std::move(trial));
+    }
+  } catch (const std::exception& error) {
+    throw BadRecord(id_, "round " + std::to_string(record.round) + ": " + error.what());
+  }
+  round.open = static_cast<int>(round.trials.size());
+  if (!round.final) proposed_ += round.open;
+  rounds_.push_back(std::move(round));
+}
+
+void SearchRun::SetResult(const storage::CandidateResult& result) {
+  if (Find(static_cast<int>(result.round), static_cast<int>(result.index)) == nullptr) {
+    throw BadRecord(id_, "a result belongs to no candidate");
+  }
+  Round& round = rounds_[static_cast<std::size_t>(result.round)];
+  Trial& trial = round.trials[static_cast<std::size_t>(result.index)];
+  if (trial.state != Trial::State::kOpen) return;
+  const bool failed = result.state == kResultFailed;
+  if (!failed) {
+    for (const auto& [metric, value] : MetricsFromJson(result.metrics_json)) {
+      trial.metrics[metric] = value;
+    }
+  }
+  trial.state = failed ? Trial::State::kFailed : Trial::State::kDone;
+  trial.cached = result.state == kResultCached;
+  trial.worker = result.worker;
+  trial.error = result.error;
+  trial.seconds = static_cast<double>(result.duration_ms) / 1000;
+  --round.open;
+  if (round.final) return;
+  ++done_;
+  failed_ += failed ? 1 : 0;
+  cached_ += trial.cached ? 1 : 0;
+}
+
+void SearchRun::SetReport(const search::RoundReport& report) {
+  report_ = report;
+  reported_ = report.round + 1;
+}
+
+const Trial* SearchRun::Find(int round, int index) const {
+  if (round < 0 || round >= static_cast<int>(rounds_.size())) return nullptr;
+  const auto& trials = rounds_[static_cast<std::size_t>(round)].trials;
+  if (index < 0 || index >= static_cast<int>(trials.size())) return nullptr;
+  return &trials[static_cast<std::size_t>(index)];
+}
+
+int SearchRun::CompleteRounds() const {
+  while (complete_ < search_rounds() && rounds_[static_cast<std::size_t>(complete_)].open == 0) {
+    ++complete_;
+  }
+  return complete_;
+}
+
+SearchRun::Step SearchRun::Next() const {
+  const int next = search_rounds();
+  const int complete = CompleteRounds();
+  if (complete > 0 && !rounds_[0].trials.empty() &&
+      std::all_of(rounds_[0].trials.begin(), rounds_[0].trials.end(),
+                  [](const Trial& trial) { return trial.state == Trial::State::kFailed; })) {
+    return Step::kFail;
+  }
+  // A round that came out empty says that the space has nothing more to offer.
+  const bool exhausted =
+      next > 0 && rounds_[static_cast<std::size_t>(next - 1)].trials.empty();
+  const bool more = !has_final() && !exhausted && proposed_ < spec_.request.evaluations;
+  if (more && complete > next - spec_.request.lag) return Step::kPropose;
+  if (reported_ < complete) return Step::kReport;
+  if (more || complete < next) return Step::kWait;
+  if (!has_final()) return Step::kProposeFinal;
+  return rounds_.back().open == 0 ? Step::kSucceed : Step::kWait;
+}
+
+std::vector<search::Measured> SearchRun::MeasuredBefore(int rounds) const {
+  std::vector<search::Measured> measured;
+  for (int r = 0; r < std::min(rounds, search_rounds()); ++r) {
+    const auto& trials = rounds_[static_cast<std::size_t>(r)].trials;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      if (trials[i].state == Trial::State::kOpen) continue;
+      measured.push_back({r, static_cast<int>(i), trials[i].architecture, trials[i].metrics,
+                          trials[i].state == Trial::State::kFailed});
+    }
+  }
+  return measured;
+}
+
+search::History SearchRun::HistoryFor(int round) const {
+  const int visible = std::max(0, round - spec_.request.lag + 1);
+  search::History history;
+  history.measured = MeasuredBefore(visible);
+  for (int r = visible; r < round; ++r) {
+    for (const Trial& trial : rounds_[static_cast<std::size_t>(r)].trials) {
+      history.pending.push_back(trial.architecture);
+    }
+  }
+  return history;
+}
+
+std::function<std::vector<space::Architecture>()> SearchRun::ProposeWork() const {
+  const int round = search_rounds();
+  const int count =
+      std::min(spec_.request.round_size, spec_.request.evaluations - proposed_);
+  return [plan = plan_, history = HistoryFor(round), round, count] {
+    RandomStream random = search::RoundStream(plan->request.seed, round);
+    return plan->strategy->Propose(history, round, count, random);
+  };
+}
+
+std::function<std::vector<space::Architecture>()> SearchRun::ProposeFinalWork() const {
+  return [front = FrontWork()] {
+    std::vector<space::Architecture> members;
+    for (const search::Measured& member : front()) members.push_back(member.architecture);
+    return members;
+  };
+}
+
+std::function<std::vector<search::Measured>()> SearchRun::FrontWork() const {
+  return [plan = plan_, measured = MeasuredBefore(search_rounds())] {
+    return search::FinalFront(plan->space, plan->request, measured);
+  };
+}
+
+std::function<search::RoundReport()> SearchRun::ReportWork() const {
+  const int round = reported_;
+  return [plan = plan_, round, history = HistoryFor(round), measured = MeasuredBefore(round + 1)] {
+    // The predictor is judged on the first measured objective, before it learns this round.
+    std::optional<double> tau;
+    const auto& objectives = plan->request.objectives;
+    const auto judged =
+        std::find_if(objectives.begin(), objectives.end(),
+                     [](const search::Objective& o) { return !space::IsCost(o.metric); });
+    std::vector<space::Architecture> architectures;
+    std::vector<double> values;
+    for (const search::Measured& m : measured) {
+      if (m.round != round || m.failed || judged == objectives.end()) continue;
+      architectures.push_back(m.architecture);
+      values.push_back(m.metrics.at(judged->metric));
+    }
+    if (plan->request.strategy == "predictor_nsga2" && architectures.size() > 1) {
+      const std::vector<double> predicted =
+          search::PredictRound(plan->space, plan->request, plan->factory, history, round,
+                               judged->metric, architectures);
+      if (!predicted.empty()) tau = predictor::KendallTau(predicted, values);
+    }
+    return search::ReportRound(plan->space, plan->request, measured, round, tau);
+  };
+}
+
+LeaseOrder SearchRun::OrderOf(int round, int index) const {
+  const bool final = rounds_.at(static_cast<std::size_t>(round)).final;
+  const Trial& trial = *Find(round, index);
+  LeaseOrder order;
+  order.space_json = space_json_;
+  order.architecture = trial.architecture;
+  order.checkpoint = model_->model.checkpoint(trial.architecture.bits).file;
+  order.evaluation_set = model_->model.evaluation_set;
+  order.split = final ? kTestSplit : kSearchSplit;
+  order.calibration_images = spec_.calibration_images;
+  order.images = final ? 0 : spec_.search_images;
+  order.batch_size = kBatchSize;
+  order.evaluation_key = trial.evaluation_key;
+  return order;
+}
+
+std::optional<space::MetricValues> SearchRun::TestMetrics(
+    const std::string& architecture_key) const {
+  if (!has_final()) return std::nullopt;
+  for (const Trial& trial : rounds_.back().trials) {
+    if (trial.architecture_key != architecture_key) continue;
+    if (trial.state != Trial::State::kDone) return std::nullopt;
+    space::MetricValues measured = trial.metrics;
+    std::erase_if(measured, [](const auto& entry) { return space::IsCost(entry.first); });
+    return measured;
+  }
+  return std::nullopt;
+}
+
+std::string SearchRun::FirstError() const {
+  for (const Trial& trial : rounds_.at(0).trials) {
+    if (!trial.error.empty()) return trial.error;
+  }
+  return "";
+}
+
+}  // namespace oqat::server
