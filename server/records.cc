@@ -70,7 +70,15 @@ ServedModel ModelFromRecord(const std::string& text) {
 }
 
 std::string OutcomeToJson(const Outcome& outcome) {
-  Json json = {{"start_time_ms", outcome.start_time_ms}};
+  const SearchCounts& counts = outcome.counts;
+  Json json = {{"start_time_ms", outcome.start_time_ms},
+               {"counts",
+                {{"rounds", counts.rounds},
+                 {"done", counts.done},
+                 {"failed", counts.failed},
+                 {"cached", counts.cached},
+                 {"final_done", counts.final_done},
+                 {"final_total", counts.final_total}}}};
   if (outcome.report) {
     json["report"] = {{"round", outcome.report->round},
                       {"hypervolume", outcome.report->hypervolume},
@@ -87,6 +95,10 @@ Outcome OutcomeFromJson(const std::string& text) {
   return Reading("outcome", text, [](const Json& json) {
     Outcome outcome;
     outcome.start_time_ms = json.at("start_time_ms").get<std::int64_t>();
+    const Json& counts = json.at("counts");
+    outcome.counts = {counts.at("rounds").get<int>(),     counts.at("done").get<int>(),
+                      counts.at("failed").get<int>(),     counts.at("cached").get<int>(),
+                      counts.at("final_done").get<int>(), counts.at("final_total").get<int>()};
     if (json.contains("report")) {
       const Json& stored = json.at("report");
       search::RoundReport report;

@@ -7,6 +7,7 @@
 
 #include "search/front.h"
 #include "server/search_run.h"
+#include "server/views.h"
 #include "space/metric.h"
 
 // The JSON texts that the coordinator keeps in the store (docs/STORAGE.md). Reading throws Error
@@ -27,9 +28,11 @@ std::string RequestRecord(const SearchSpec& spec, const ServedModel& model);
 SearchSpec SpecFromRecord(const std::string& text);
 ServedModel ModelFromRecord(const std::string& text);
 
-/// storage::Search.outcome_json: when it started and the newest report.
+/// storage::Search.outcome_json: when it started, the newest report, and how much is done (exact
+/// once the search has ended, before that as of the report).
 struct Outcome {
   std::int64_t start_time_ms = 0;
+  SearchCounts counts;
   std::optional<search::RoundReport> report;
 };
 std::string OutcomeToJson(const Outcome& outcome);
