@@ -98,7 +98,7 @@ struct Coordinator::Parts {
         models(loop, files, *async, artifacts),
         searches(loop, compute, files, *async, models, NowMs, OptionsOf(options, *store)),
         search_service(loop, searches),
-        model_service(loop, files, models, artifacts),
+        model_service({loop, files, models, artifacts}),
         worker_service(loop, searches.workers()),
         tick(std::clamp(options.lease / 8, std::chrono::milliseconds(20),
                         std::chrono::milliseconds(1000))) {

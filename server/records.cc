@@ -16,6 +16,14 @@ auto Reading(const char* what, const std::string& text, Read read) {
   }
 }
 
+Json Manifest(const ServedModel& model) {
+  return {{"model", artifacts::ModelToJson(model.model)},
+          {"images",
+           {{"calibration", model.calibration_images},
+            {"search", model.search_images},
+            {"test", model.test_images}}}};
+}
+
 }  // namespace
 
 std::string MetricsToJson(const space::MetricValues& metrics) {
@@ -34,15 +42,13 @@ space::MetricValues MetricsFromJson(const std::string& text) {
   });
 }
 
+std::string ManifestRecord(const ServedModel& model) { return Manifest(model).dump(); }
+
 std::string RequestRecord(const SearchSpec& spec, const ServedModel& model) {
-  const Json json = {{"request", search::RequestToJson(spec.request)},
-                     {"calibration_images", spec.calibration_images},
-                     {"search_images", spec.search_images},
-                     {"model", artifacts::ModelToJson(model.model)},
-                     {"images",
-                      {{"calibration", model.calibration_images},
-                       {"search", model.search_images},
-                       {"test", model.test_images}}}};
+  Json json = Manifest(model);
+  json["request"] = search::RequestToJson(spec.request);
+  json["calibration_images"] = spec.calibration_images;
+  json["search_images"] = spec.search_images;
   return json.dump();
 }
 

@@ -22,11 +22,14 @@ inline constexpr const char* kResultCached = "cached";
 std::string MetricsToJson(const space::MetricValues& metrics);
 space::MetricValues MetricsFromJson(const std::string& text);
 
+/// storage::Model.manifest_json; ModelFromRecord reads it.
+std::string ManifestRecord(const ServedModel& model);
+
 /// storage::Search.request_json: the spec and the model's manifest, so that an ended search can be
 /// read when its model is deleted.
 std::string RequestRecord(const SearchSpec& spec, const ServedModel& model);
 SearchSpec SpecFromRecord(const std::string& text);
-ServedModel ModelFromRecord(const std::string& text);
+ServedModel ModelFromRecord(const std::string& text);  ///< of either; without creation time
 
 /// storage::Search.outcome_json: when it started, the newest report, and how much is done (exact
 /// once the search has ended, before that as of the report).
