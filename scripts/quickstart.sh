@@ -62,7 +62,7 @@ done
 address=127.0.0.1:$(cat "$data/port")
 export OQAT_SERVER=$address OMP_WAIT_POLICY=passive
 for i in 1 2; do
-  setsid "$bin/oqat-worker" --coordinator "$address" --name "worker-$i" --cache "$data/worker-$i" \
+  setsid "$bin/oqat-worker" --coordinator "$address" --id "worker-$i" --cache "$data/worker-$i" \
     >"$data/worker-$i.log" 2>&1 &
   pids+=($!)
 done

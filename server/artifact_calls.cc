@@ -66,7 +66,9 @@ class UploadCall : public grpc::ServerReadReactor<v1::UploadModelRequest>,
     const artifacts::Model model = rpc::FromProto(request_.model(), "model");
     parts_.files.Compute<std::shared_ptr<Upload>>(
         parts_.loop,
-        [&artifacts = parts_.artifacts, model] { return std::make_shared<Upload>(artifacts, model); },
+        [&artifacts = parts_.artifacts, model] {
+          return std::make_shared<Upload>(artifacts, model);
+        },
         [self = shared_from_this()](const std::optional<Error>& error,
                                     std::shared_ptr<Upload> upload) {
           if (error) return self->End(rpc::ToStatus(*error));

@@ -113,9 +113,8 @@ Upload::Upload(const ArtifactStore& store, artifacts::Model model) : store_(stor
   served_.content_id = model.ContentId();
   served_.model = std::move(model);
   const auto add = [this](std::string label, const artifacts::ArtifactRef& ref) {
-    const bool twice = std::any_of(files_.begin(), files_.end(), [&](const File& file) {
-      return file.ref.sha256 == ref.sha256;
-    });
+    const bool twice = std::any_of(files_.begin(), files_.end(),
+                                   [&](const File& file) { return file.ref.sha256 == ref.sha256; });
     if (!twice) files_.push_back({std::move(label), ref, 0, false});
   };
   for (const artifacts::CheckpointRef& checkpoint : served_.model.checkpoints) {
@@ -143,8 +142,9 @@ void Upload::Append(const std::string& sha256, std::uint64_t offset, std::string
   File& file = files_[current_];
   if (sha256 != file.ref.sha256) {
     throw InvalidField("chunk.sha256", "another file",
-                       file.label + ", which is " + file.ref.sha256 + " (checkpoints come in the "
-                       "model's order, then the evaluation set)");
+                       file.label + ", which is " + file.ref.sha256 +
+                           " (checkpoints come in the "
+                           "model's order, then the evaluation set)");
   }
   if (data.empty() || data.size() > rpc::kMaxChunkBytes) {
     throw InvalidField("chunk.data", std::to_string(data.size()) + " bytes",

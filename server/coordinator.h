@@ -17,9 +17,9 @@ struct CoordinatorOptions {
 /// A running coordinator: database, models, searches, workers and the gRPC server over them.
 class Coordinator {
  public:
-  /// Opens the data directory, takes up what was running, and serves. Throws Error: INVALID_ARGUMENT
-  /// for options that cannot be, UNAVAILABLE naming the address if its port is in use (nothing is
-  /// written then), and what storage::OpenSqliteStore and ModelCatalog::Load throw.
+  /// Opens the data directory, takes up what was running, and serves. Throws Error:
+  /// INVALID_ARGUMENT for options that cannot be, UNAVAILABLE naming the address if its port is in
+  /// use (nothing is written then), and what storage::OpenSqliteStore and ModelCatalog::Load throw.
   explicit Coordinator(const CoordinatorOptions& options);
   /// Ends streams and calls, then stops. Workers keep what they hold and come back.
   ~Coordinator();

@@ -20,11 +20,10 @@ ListenAddress ParseListenAddress(const std::string& text, std::string_view field
   std::string host = text.substr(0, colon);
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
-  const bool numeric = !digits.empty() && digits.size() <= 5 &&
-                       std::all_of(digits.begin(), digits.end(),
-                                   [](char c) { return c >= '0' && c <= '9'; });
-  const bool good_host =
-      !host.empty() && (bracketed || host.find(':') == std::string::npos);
+  const bool numeric =
+      !digits.empty() && digits.size() <= 5 &&
+      std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool good_host = !host.empty() && (bracketed || host.find(':') == std::string::npos);
   if (!good_host || !numeric || std::stoi(digits) > 65535) {
     throw InvalidField(field, "\"" + text + "\"",
                        "HOST:PORT, for example 127.0.0.1:50051; port 0 takes any that is free");

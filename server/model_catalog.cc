@@ -144,24 +144,23 @@ void ModelCatalog::Delete(const std::string& name, Callback<bool> done) {
   std::string users;
   for (const std::string& search : users_(name)) users += (users.empty() ? "" : ", ") + search;
   if (!users.empty()) {
-    throw Error(Code::kFailedPrecondition, "model " + name + " is needed by searches that have " +
-                                               "not ended: " + users);
+    throw Error(Code::kFailedPrecondition,
+                "model " + name + " is needed by searches that have " + "not ended: " + users);
   }
   deleting_.insert(name);  // no search begins on it from here on
-  store_.Submit(
-      [name](storage::Store& store) { store.DeleteModel(name); },
-      [this, name, model, done](const std::optional<Error>& error) {
-        deleting_.erase(name);
-        if (!error) {
-          models_.erase(name);
-          for (const artifacts::ArtifactRef& ref : FilesOf(model->model)) {
-            installing_.insert(ref.sha256);  // Release takes it away again
-          }
-          Release(model->model);
-          spdlog::info("model {} is deleted", name);
-        }
-        done(error, !error);
-      });
+  store_.Submit([name](storage::Store& store) { store.DeleteModel(name); },
+                [this, name, model, done](const std::optional<Error>& error) {
+                  deleting_.erase(name);
+                  if (!error) {
+                    models_.erase(name);
+                    for (const artifacts::ArtifactRef& ref : FilesOf(model->model)) {
+                      installing_.insert(ref.sha256);  // Release takes it away again
+                    }
+                    Release(model->model);
+                    spdlog::info("model {} is deleted", name);
+                  }
+                  done(error, !error);
+                });
 }
 
 }  // namespace oqat::server

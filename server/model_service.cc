@@ -46,8 +46,8 @@ grpc::ServerUnaryReactor* ModelService::ListModels(grpc::CallbackServerContext* 
     const auto page = parts_.models.List(after, static_cast<std::size_t>(size) + 1);
     for (const ServedModelPtr& model : page) {
       if (response->models_size() == size) {
-        response->set_next_page_token(rpc::EncodePageToken(
-            kModelList, page[static_cast<std::size_t>(size) - 1]->model.name));
+        response->set_next_page_token(
+            rpc::EncodePageToken(kModelList, page[static_cast<std::size_t>(size) - 1]->model.name));
         break;
       }
       *response->add_models() = rpc::ToProto(model->model, model->create_time_ms);

@@ -21,8 +21,8 @@ class ModelService : public v1::ModelService::CallbackService {
  public:
   explicit ModelService(ModelServiceParts parts) : parts_(parts) {}
 
-  grpc::ServerReadReactor<v1::UploadModelRequest>* UploadModel(
-      grpc::CallbackServerContext* context, v1::Model* response) override;
+  grpc::ServerReadReactor<v1::UploadModelRequest>* UploadModel(grpc::CallbackServerContext* context,
+                                                               v1::Model* response) override;
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const v1::GetModelRequest* request,
                                      v1::Model* response) override;

@@ -40,8 +40,7 @@ void SearchManager::Recover(storage::Store& store) {
   const std::vector<std::string> active = {SearchStateName(SearchState::kPending),
                                            SearchStateName(SearchState::kRunning),
                                            SearchStateName(SearchState::kPaused)};
-  for (const storage::Search& record :
-       store.ListSearches(active, {}, storage::Store::kNoLimit)) {
+  for (const storage::Search& record : store.ListSearches(active, {}, storage::Store::kNoLimit)) {
     const EntryPtr entry = ReadEntry(store, record);
     const std::string& id = record.id;
     entries_[id] = entry;
@@ -129,8 +128,7 @@ void SearchManager::Insert(const CreateSearchParams& params,
         if (id != entry->record.id || entries_.contains(id)) return Get(id, done);
         entries_[id] = entry;
         spdlog::info("search {} created: model {}, {} evaluations, {}", id, model_name,
-                     entry->run->spec().request.evaluations,
-                     entry->run->spec().request.strategy);
+                     entry->run->spec().request.evaluations, entry->run->spec().request.strategy);
         Advance(entry);
         done({}, ViewOf(*entry));
       });
@@ -147,10 +145,10 @@ void SearchManager::Command(const std::string& id, const char* verb, SearchState
     }
     if (entry->state == target) return done({}, ViewOf(*entry));
     if (!from(entry->state)) {
-      return done(Error(Code::kFailedPrecondition, "search " + id + " is " +
-                                                       SearchStateName(entry->state) +
-                                                       " and cannot be " + verb),
-                  {});
+      return done(
+          Error(Code::kFailedPrecondition,
+                "search " + id + " is " + SearchStateName(entry->state) + " and cannot be " + verb),
+          {});
     }
     ChangeState(entry, target, "", SearchStateName(target), false,
                 [=, this](const std::optional<Error>& failure) {
@@ -160,28 +158,31 @@ void SearchManager::Command(const std::string& id, const char* verb, SearchState
 }
 
 void SearchManager::Pause(const std::string& id, Callback<SearchView> done) {
-  Command(id, "paused", SearchState::kPaused,
-          [](SearchState state) { return !HasEnded(state); }, std::move(done));
+  Command(
+      id, "paused", SearchState::kPaused, [](SearchState state) { return !HasEnded(state); },
+      std::move(done));
 }
 
 void SearchManager::Resume(const std::string& id, Callback<SearchView> done) {
-  Command(id, "resumed", SearchState::kRunning,
-          [](SearchState state) { return !HasEnded(state); }, std::move(done));
+  Command(
+      id, "resumed", SearchState::kRunning, [](SearchState state) { return !HasEnded(state); },
+      std::move(done));
 }
 
 void SearchManager::Cancel(const std::string& id, Callback<SearchView> done) {
-  Command(id, "cancelled", SearchState::kCancelled,
-          [](SearchState state) { return !HasEnded(state); }, std::move(done));
+  Command(
+      id, "cancelled", SearchState::kCancelled, [](SearchState state) { return !HasEnded(state); },
+      std::move(done));
 }
 
 void SearchManager::Delete(const std::string& id, Callback<bool> done) {
   WithEntry(id, [this, id, done](const std::optional<Error>& error, const EntryPtr& entry) {
     if (error) return done(error, false);
     if (!HasEnded(entry->state)) {
-      return done(Error(Code::kFailedPrecondition,
-                        "search " + id + " is " + SearchStateName(entry->state) +
-                            "; cancel it before it is deleted"),
-                  false);
+      return done(
+          Error(Code::kFailedPrecondition, "search " + id + " is " + SearchStateName(entry->state) +
+                                               "; cancel it before it is deleted"),
+          false);
     }
     store_.Submit([id](storage::Store& store) { store.DeleteSearch(id); },
                   [this, id, done](const std::optional<Error>& failure) {

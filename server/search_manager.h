@@ -108,8 +108,8 @@ class SearchManager : public TaskOwner {
   void CommitRound(const EntryPtr& entry, const std::vector<space::Architecture>& candidates,
                    bool final);
   void Report(const EntryPtr& entry);
-  void RecordResult(const TaskId& task, storage::CandidateResult result,
-                    const std::string& message, std::function<void()> committed);
+  void RecordResult(const TaskId& task, storage::CandidateResult result, const std::string& message,
+                    std::function<void()> committed);
   void End(const EntryPtr& entry, SearchState state, const std::string& error);
   void ChangeState(const EntryPtr& entry, SearchState state, const std::string& error,
                    const std::string& message, bool persistently,

@@ -154,7 +154,8 @@ void SearchManager::Front(const std::string& id, Callback<FrontView> done) {
       return result;
     };
     files_.Compute<Result>(
-        loop_, work, [this, entry, done](const std::optional<Error>& failure, const Result& result) {
+        loop_, work,
+        [this, entry, done](const std::optional<Error>& failure, const Result& result) {
           if (failure) return done(failure, {});
           FrontView view;
           view.search = entry->record.id;
@@ -177,7 +178,8 @@ void SearchManager::Trials(const std::string& id, std::pair<int, int> after, std
     const auto& rounds = entry->run->rounds();
     for (int r = std::max(after.first, 0); r < static_cast<int>(rounds.size()); ++r) {
       const int count = static_cast<int>(rounds[static_cast<std::size_t>(r)].trials.size());
-      for (int i = r == after.first ? after.second + 1 : 0; i < count && views.size() < limit; ++i) {
+      for (int i = r == after.first ? after.second + 1 : 0; i < count && views.size() < limit;
+           ++i) {
         views.push_back(TrialOf(*entry, r, i));
       }
     }
@@ -214,7 +216,9 @@ void SearchManager::Events(const std::string& id, std::int64_t after, std::int64
 
 EventView SearchManager::WorkersEvent() const {
   const int count = workers_.connected();
-  return {0, clock_(), "workers",
+  return {0,
+          clock_(),
+          "workers",
           count == 0 ? "waiting for workers: none is connected"
                      : std::to_string(count) + (count == 1 ? " worker" : " workers") + " connected",
           {}};

@@ -168,8 +168,7 @@ SearchRun::Step SearchRun::Next() const {
     return Step::kFail;
   }
   // A round that came out empty says that the space has nothing more to offer.
-  const bool exhausted =
-      next > 0 && rounds_[static_cast<std::size_t>(next - 1)].trials.empty();
+  const bool exhausted = next > 0 && rounds_[static_cast<std::size_t>(next - 1)].trials.empty();
   const bool more = !has_final() && !exhausted && proposed_ < spec_.request.evaluations;
   if (more && complete > next - spec_.request.lag) return Step::kPropose;
   if (reported_ < complete) return Step::kReport;
@@ -205,8 +204,7 @@ search::History SearchRun::HistoryFor(int round) const {
 
 std::function<std::vector<space::Architecture>()> SearchRun::ProposeWork() const {
   const int round = search_rounds();
-  const int count =
-      std::min(spec_.request.round_size, spec_.request.evaluations - proposed_);
+  const int count = std::min(spec_.request.round_size, spec_.request.evaluations - proposed_);
   return [plan = plan_, history = HistoryFor(round), round, count] {
     RandomStream random = search::RoundStream(plan->request.seed, round);
     return plan->strategy->Propose(history, round, count, random);
@@ -244,9 +242,8 @@ std::function<search::RoundReport()> SearchRun::ReportWork() const {
       values.push_back(m.metrics.at(judged->metric));
     }
     if (plan->request.strategy == "predictor_nsga2" && architectures.size() > 1) {
-      const std::vector<double> predicted =
-          search::PredictRound(plan->space, plan->request, plan->factory, history, round,
-                               judged->metric, architectures);
+      const std::vector<double> predicted = search::PredictRound(
+          plan->space, plan->request, plan->factory, history, round, judged->metric, architectures);
       if (!predicted.empty()) tau = predictor::KendallTau(predicted, values);
     }
     return search::ReportRound(plan->space, plan->request, measured, round, tau);

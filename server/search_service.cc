@@ -148,20 +148,19 @@ grpc::ServerUnaryReactor* SearchService::ListEvaluations(grpc::CallbackServerCon
       after = {static_cast<int>(std::clamp<std::int64_t>(Position(position, "round"), -1, kMost)),
                static_cast<int>(std::clamp<std::int64_t>(Position(position, "index"), -1, kMost))};
     }
-    searches_.Trials(
-        id, after, static_cast<std::size_t>(size) + 1,
-        [=](const std::optional<Error>& error, const std::vector<TrialView>& views) {
-          for (const TrialView& view : views) {
-            if (response->evaluations_size() == size) {
-              const TrialView& last = views[static_cast<std::size_t>(size) - 1];
-              response->set_next_page_token(
-                  rpc::EncodePageToken(kind, {{"round", last.round}, {"index", last.index}}));
-              break;
-            }
-            *response->add_evaluations() = ToProto(view);
-          }
-          finish(error);
-        });
+    searches_.Trials(id, after, static_cast<std::size_t>(size) + 1,
+                     [=](const std::optional<Error>& error, const std::vector<TrialView>& views) {
+                       for (const TrialView& view : views) {
+                         if (response->evaluations_size() == size) {
+                           const TrialView& last = views[static_cast<std::size_t>(size) - 1];
+                           response->set_next_page_token(rpc::EncodePageToken(
+                               kind, {{"round", last.round}, {"index", last.index}}));
+                           break;
+                         }
+                         *response->add_evaluations() = ToProto(view);
+                       }
+                       finish(error);
+                     });
   });
 }
 

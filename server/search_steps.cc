@@ -50,7 +50,11 @@ void StoreOutcome(storage::Store& store, const std::string& id, std::int64_t now
   if (!search || HasEnded(SearchStateFromName(search->state))) return;
   const std::string pending = SearchStateName(SearchState::kPending);
   const std::string running = SearchStateName(SearchState::kRunning);
-  store.UpdateSearchState({id, search->state == pending ? running : search->state, now, {}, {},
+  store.UpdateSearchState({id,
+                           search->state == pending ? running : search->state,
+                           now,
+                           {},
+                           {},
                            OutcomeToJson(outcome)});
   store.AppendEvent(event);
 }
@@ -58,26 +62,26 @@ void StoreOutcome(storage::Store& store, const std::string& id, std::int64_t now
 }  // namespace
 
 void SearchManager::Persist(storage::AsyncStore::Operation operation, Done done) {
-  store_.Submit(operation, [this, operation, done = std::move(done)](
-                               const std::optional<Error>& error) {
-    if (error && MayPass(error->code())) {
-      if (retrying_++ == 0) {
-        spdlog::error("cannot write, trying again every second: {}", error->what());
-      }
-      storage_trouble_ = error->what();
-      workers_.SetHold(true);
-      loop_.After(kRetryAfter, [this, operation, done] {
-        if (--retrying_ == 0) {
-          workers_.SetHold(false);
-          workers_.Dispatch(Now());
-        }
-        Persist(operation, done);
-      });
-      return;
-    }
-    if (!error && retrying_ == 0) storage_trouble_.clear();
-    done(error);
-  });
+  store_.Submit(operation,
+                [this, operation, done = std::move(done)](const std::optional<Error>& error) {
+                  if (error && MayPass(error->code())) {
+                    if (retrying_++ == 0) {
+                      spdlog::error("cannot write, trying again every second: {}", error->what());
+                    }
+                    storage_trouble_ = error->what();
+                    workers_.SetHold(true);
+                    loop_.After(kRetryAfter, [this, operation, done] {
+                      if (--retrying_ == 0) {
+                        workers_.SetHold(false);
+                        workers_.Dispatch(Now());
+                      }
+                      Persist(operation, done);
+                    });
+                    return;
+                  }
+                  if (!error && retrying_ == 0) storage_trouble_.clear();
+                  done(error);
+                });
 }
 
 storage::Event SearchManager::NewEvent(const std::string& id, const std::string& type,
@@ -96,9 +100,9 @@ void SearchManager::Advance(const EntryPtr& entry) {
     case SearchRun::Step::kProposeFinal: return Propose(entry, true);
     case SearchRun::Step::kSucceed: return End(entry, SearchState::kSucceeded, "");
     case SearchRun::Step::kFail:
-      return End(entry, SearchState::kFailed,
-                 "every candidate of the first round failed; the first one: " +
-                     entry->run->FirstError());
+      return End(
+          entry, SearchState::kFailed,
+          "every candidate of the first round failed; the first one: " + entry->run->FirstError());
   }
 }
 
@@ -122,19 +126,18 @@ void SearchManager::Propose(const EntryPtr& entry, bool final) {
 void SearchManager::CommitRound(const EntryPtr& entry,
                                 const std::vector<space::Architecture>& candidates, bool final) {
   const std::string id = entry->record.id;
-  const auto record = std::make_shared<const storage::Round>(
-      entry->run->MakeRound(candidates, final));
+  const auto record =
+      std::make_shared<const storage::Round>(entry->run->MakeRound(candidates, final));
   const auto cached = std::make_shared<std::vector<storage::CandidateResult>>();
   const std::int64_t now = clock_();
   const bool first = entry->outcome.start_time_ms == 0;
   if (first) entry->outcome.start_time_ms = now;
   const Outcome outcome = entry->outcome;
-  const std::string what = final ? std::to_string(candidates.size()) +
-                                       " members of the front go to the test split"
-                                 : "round " + std::to_string(record->round) + ": " +
-                                       std::to_string(candidates.size()) + " candidates";
-  const auto proposed =
-      NewEvent(id, "round_proposed", {what, static_cast<int>(record->round), -1});
+  const std::string what =
+      final ? std::to_string(candidates.size()) + " members of the front go to the test split"
+            : "round " + std::to_string(record->round) + ": " + std::to_string(candidates.size()) +
+                  " candidates";
+  const auto proposed = NewEvent(id, "round_proposed", {what, static_cast<int>(record->round), -1});
   const auto started = NewEvent(id, "state", {"RUNNING"});
   Persist(
       [=](storage::Store& store) {
@@ -149,14 +152,20 @@ void SearchManager::CommitRound(const EntryPtr& entry,
         for (const storage::Candidate& c : record->candidates) {
           const auto hit = known.find(c.evaluation_key);
           if (hit == known.end()) continue;
-          const storage::CandidateResult result{
-              id,  record->round,      c.index, kResultCached, hit->second.metrics_json,
-              "", hit->second.worker, now,     0};
+          const storage::CandidateResult result{id,
+                                                record->round,
+                                                c.index,
+                                                kResultCached,
+                                                hit->second.metrics_json,
+                                                "",
+                                                hit->second.worker,
+                                                now,
+                                                0};
           store.RecordResult(result);
-          store.AppendEvent({id, 0, now, "evaluated",
-                             EventToJson({c.architecture_key + " was measured before",
-                                          static_cast<int>(record->round),
-                                          static_cast<int>(c.index)})});
+          store.AppendEvent(
+              {id, 0, now, "evaluated",
+               EventToJson({c.architecture_key + " was measured before",
+                            static_cast<int>(record->round), static_cast<int>(c.index)})});
           cached->push_back(result);
         }
       },
@@ -287,9 +296,9 @@ void SearchManager::OnGivenUp(const TaskId& task, const std::string& reason,
                               const std::string& worker, std::function<void()> committed) {
   const Trial& trial = *entries_.at(task.search)->run->Find(task.round, task.index);
   spdlog::error("search {}: {} failed: {}", task.search, trial.architecture_key, reason);
-  RecordResult(
-      task, {task.search, task.round, task.index, kResultFailed, "{}", reason, worker, 0, 0},
-      trial.architecture_key + " failed: " + reason, std::move(committed));
+  RecordResult(task,
+               {task.search, task.round, task.index, kResultFailed, "{}", reason, worker, 0, 0},
+               trial.architecture_key + " failed: " + reason, std::move(committed));
 }
 
 void SearchManager::RecordResult(const TaskId& task, storage::CandidateResult result,

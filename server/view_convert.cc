@@ -37,9 +37,8 @@ v1::Search ToProto(const SearchView& view) {
   message.set_name(rpc::SearchName(view.id));
   message.set_model(rpc::ModelName(view.model));
   message.set_model_content_id(view.model_content_id);
-  *message.mutable_spec() = rpc::ToProto(
-      rpc::SearchSpecParts{view.spec.request, view.spec.calibration_images,
-                           view.spec.search_images});
+  *message.mutable_spec() = rpc::ToProto(rpc::SearchSpecParts{
+      view.spec.request, view.spec.calibration_images, view.spec.search_images});
   message.set_state(ToProto(view.state));
   message.set_error(view.error);
   *message.mutable_create_time() = rpc::TimestampFromMs(view.create_time_ms);

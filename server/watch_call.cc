@@ -59,7 +59,8 @@ class WatchCall : public grpc::ServerWriteReactor<v1::SearchEvent>,
     id_ = rpc::ParseSearchName(request.name(), "name");
     after_ = request.after_sequence();
     if (after_ < 0) {
-      throw InvalidField("after_sequence", std::to_string(after_), "0 (from the beginning) or more");
+      throw InvalidField("after_sequence", std::to_string(after_),
+                         "0 (from the beginning) or more");
     }
     // Subscribed first: what is committed while we read is not missed.
     subscription_ = searches_.Subscribe(id_, [this](bool workers) {

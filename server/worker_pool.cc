@@ -152,8 +152,7 @@ void WorkerPool::Dispatch(Time now) {
       const bool open = !session.worker_id.empty() && !session.leaving &&
                         session.held < session.slots && session.last_heard + options_.lease > now;
       if (!open) continue;
-      const auto lease =
-          leases_.Grant(id, session.worker_id, connected_ids_, now + options_.lease);
+      const auto lease = leases_.Grant(id, session.worker_id, connected_ids_, now + options_.lease);
       if (!lease) continue;
       ++session.held;
       granted = true;
@@ -180,9 +179,8 @@ void WorkerPool::Result(SessionId id, const LeaseName& name, const space::Metric
     return;
   }
   --session->held;
-  owner_.OnMeasured(*task, metrics, session->worker_id, seconds, [link, name] {
-    link->SendAck(name);
-  });
+  owner_.OnMeasured(*task, metrics, session->worker_id, seconds,
+                    [link, name] { link->SendAck(name); });
   Dispatch(now);
 }
 
@@ -207,8 +205,7 @@ void WorkerPool::Strike(SessionId id, const LeaseTable::Lease& lease, const std:
                         std::function<void()> acknowledge) {
   Session& session = sessions_.at(id);
   const std::string worker = session.worker_id;
-  const std::optional<int> strikes =
-      leases_.Return(id, worker, lease.task, lease.attempt, true);
+  const std::optional<int> strikes = leases_.Return(id, worker, lease.task, lease.attempt, true);
   if (strikes) --session.held;
   if (strikes && *strikes >= kMaxStrikes) {
     leases_.Drop(lease.task);

@@ -85,8 +85,9 @@ int RunProgram(ProgramOptions options,
     worker_options.cache_dir = artifacts::DefaultCacheDir() + "/artifacts";
   }
   worker_options.cache_bytes = static_cast<std::uint64_t>(options.cache_mib * (1 << 20));
-  std::string& id = worker_options.connection.worker_id;
-  if (id.empty()) id = DefaultId();
+  std::string& given_id = worker_options.connection.worker_id;
+  if (given_id.empty()) given_id = DefaultId();
+  const std::string id = given_id;
   if (id.size() > 200) throw InvalidField("--id", "a longer text", "at most 200 characters");
 
   spdlog::set_default_logger(spdlog::stderr_color_mt("oqat-worker"));

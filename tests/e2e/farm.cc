@@ -63,7 +63,7 @@ void Farm::StartServer() {
 
 Process& Farm::AddWorker(const std::string& program, const std::vector<std::string>& options) {
   const std::string name = "w" + std::to_string(workers_.size());
-  std::vector<std::string> argv{program, "--coordinator", address(), "--name", name, "--cache",
+  std::vector<std::string> argv{program, "--coordinator", address(), "--id", name, "--cache",
                                 folder_ / name};
   argv.insert(argv.end(), options.begin(), options.end());
   workers_.emplace_back(argv, folder_ / (name + ".log"));
