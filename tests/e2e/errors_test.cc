@@ -99,15 +99,18 @@ TEST(NoWorkers, TheSearchWaitsAndSaysSo) {
     return search["progress"]["note"].get<std::string>().find("worker") != std::string::npos;
   });
   EXPECT_EQ(waiting["state"], "RUNNING");
-  Process watch({"oqat", "--server", farm.address(), "search", "watch", "s"},
-                farm.folder() / "watch.log");
-  for (int i = 0; i < 200; ++i) {
-    if (ReadFile(farm.folder() / "watch.log").find("waiting for workers") != std::string::npos) break;
+  const std::string log = farm.folder() / "watch.log";
+  Process watch({"oqat", "--server", farm.address(), "search", "watch", "s"}, log);
+  for (int i = 0; i < 200; ++i) {  // the file is there once the process has begun
     watch.Wait(0.05);
+    if (std::filesystem::exists(log) &&
+        ReadFile(log).find("waiting for workers") != std::string::npos) {
+      break;
+    }
   }
-  EXPECT_THAT(ReadFile(farm.folder() / "watch.log"), HasSubstr("waiting for workers"));
+  EXPECT_THAT(ReadFile(log), HasSubstr("waiting for workers"));
   farm.AddWorker("oqat-fake-worker");
-  EXPECT_EQ(watch.Wait(60), 0) << ReadFile(farm.folder() / "watch.log");
+  EXPECT_EQ(watch.Wait(60), 0) << ReadFile(log);
 }
 
 TEST(Lifecycle, PauseResumeCancelDelete) {
