@@ -74,7 +74,7 @@ say "The shipped model: models/tiny"
 say "Search: $evaluations evaluations"
 searched=$SECONDS
 "$bin/oqat" search create --model tiny --name quickstart --evaluations "$evaluations" \
-  --seed "$seed" --wait
+  --seed "$seed" --wait >"$data/search.txt"
 searched=$((SECONDS - searched))
 
 say "The Pareto front"
