@@ -6,15 +6,14 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/ip/tcp.hpp>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
-#include <random>
 #include <utility>
 
+#include "base/hash.h"
 #include "rpc/channel.h"
 #include "server/artifact_store.h"
 #include "server/listen_address.h"
@@ -51,12 +50,11 @@ void MakeDataDir(const std::string& dir) {
   }
 }
 
-std::string RandomHex() {
-  std::random_device device;
-  char text[17];
-  std::snprintf(text, sizeof text, "%08x%08x", static_cast<unsigned>(device()),
-                static_cast<unsigned>(device()));
-  return text;
+// Tells this data directory from others; it needs to be unlikely, not secret.
+std::string MakeInstanceId() {
+  return Sha256Hex("oqat instance " + std::to_string(::getpid()) + " " +
+                   std::to_string(std::chrono::system_clock::now().time_since_epoch().count()))
+      .substr(0, 16);
 }
 
 WorkerPoolOptions OptionsOf(const CoordinatorOptions& options, storage::Store& store) {
@@ -65,7 +63,7 @@ WorkerPoolOptions OptionsOf(const CoordinatorOptions& options, storage::Store& s
   workers.heartbeat = options.heartbeat;
   store.InTransaction([&] {
     auto instance = store.GetMeta("instance_id");
-    if (!instance) store.PutMeta("instance_id", *(instance = RandomHex()));
+    if (!instance) store.PutMeta("instance_id", *(instance = MakeInstanceId()));
     workers.instance_id = *instance;
     // Fencing: attempts of this life are above those of every earlier one.
     const std::int64_t starts = std::stoll(store.GetMeta("starts").value_or("0")) + 1;

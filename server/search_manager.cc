@@ -4,24 +4,23 @@
 #include <spdlog/spdlog.h>
 
 #include <ctime>
-#include <random>
 #include <utility>
 
+#include "base/hash.h"
 #include "rpc/names.h"
 
 namespace oqat::server {
 namespace {
 
-// Sorts by time and is short enough to type: 20261124-073000-1f2e.
-std::string MakeId(std::int64_t now_ms) {
+// Sorts by time and is short enough to type: 20261124-073000-1f2e07. The last part keeps searches
+// of one second apart.
+std::string MakeId(std::int64_t now_ms, std::uint64_t count) {
   const std::time_t seconds = static_cast<std::time_t>(now_ms / 1000);
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
   char text[40];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y%m%d-%H%M%S-", &utc);
-  std::snprintf(text + length, sizeof text - length, "%04x",
-                static_cast<unsigned>(std::random_device{}() & 0xffffU));
-  return text;
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S-", &utc);
+  return text + Sha256Hex(std::to_string(now_ms) + " " + std::to_string(count)).substr(0, 6);
 }
 
 }  // namespace
@@ -103,7 +102,7 @@ void SearchManager::Insert(const CreateSearchParams& params,
   const std::int64_t now = clock_();
   const auto entry = std::make_shared<Entry>();
   storage::Search& record = entry->record;
-  record.id = params.search_id.empty() ? MakeId(now) : params.search_id;
+  record.id = params.search_id.empty() ? MakeId(now, ++uses_) : params.search_id;
   record.request_id = params.request_id;
   record.model_name = params.model;
   record.model_content_id = model->content_id;
