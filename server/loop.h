@@ -65,6 +65,7 @@ class Pool {
       } catch (const std::exception& thrown) {
         error = Error(Code::kInternal, thrown.what());
       }
+      task = nullptr;  // what it held is let go before `done` hears of it
       loop.Post([done = std::move(done), error = std::move(error),
                  value = std::move(value)]() mutable { done(error, std::move(value)); });
     });

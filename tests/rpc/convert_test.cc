@@ -11,7 +11,6 @@ namespace oqat::rpc {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Optional;
 
 template <typename Body>
 std::string Refusal(Body body) {
@@ -104,11 +103,52 @@ TEST(Convert, ModelsComeBackAndErrorsNameTheField) {
   EXPECT_THAT(Refusal([&] { FromProto(bad, "model"); }), HasSubstr("model.name: got \"m\""));
 }
 
+TEST(Convert, ModelsWithBadCheckpointsAreRefused) {
+  artifacts::Model model;
+  model.name = "m";
+  model.space = space::Preset("tiny-mbv3");
+  model.checkpoints = {{4, {Sha256Hex("4"), 44}}, {2, {Sha256Hex("2"), 22}}};
+  model.evaluation_set = {Sha256Hex("e"), 5};
+  const v1::Model good = ToProto(model, 0);
+  const auto refusal = [&](const auto& spoil) {
+    v1::Model bad = good;
+    spoil(bad);
+    return Refusal([&] { FromProto(bad, "model"); });
+  };
+  EXPECT_EQ(refusal([](v1::Model&) {}), "accepted");
+  EXPECT_THAT(refusal([](v1::Model& m) { m.clear_checkpoints(); }), HasSubstr("model.checkpoints"));
+  EXPECT_THAT(refusal([](v1::Model& m) { m.mutable_checkpoints(0)->set_bits(7); }),
+              HasSubstr("model.checkpoints[0].bits: got 7"));
+  EXPECT_THAT(refusal([](v1::Model& m) { m.mutable_checkpoints(1)->set_bits(4); }),
+              HasSubstr("model.checkpoints[1].bits: got 4"));
+  EXPECT_THAT(refusal([](v1::Model& m) { m.mutable_checkpoints(1)->clear_file(); }),
+              HasSubstr("model.checkpoints[1].sha256"));
+  EXPECT_THAT(refusal([](v1::Model& m) { m.mutable_checkpoints(0)->mutable_file()->set_size(0); }),
+              HasSubstr("model.checkpoints[0].size: got 0"));
+  EXPECT_THAT(refusal([](v1::Model& m) {
+                m.mutable_evaluation_set()->set_size(~std::uint64_t{0});  // negative as an int64
+              }),
+              HasSubstr("model.evaluation_set.size: got 18446744073709551615"));
+  EXPECT_THAT(refusal([](v1::Model& m) { m.set_space_json("{}"); }), HasSubstr("space.name"));
+}
+
 TEST(Convert, TimesKeepTheirMilliseconds) {
-  for (const std::int64_t ms : {0LL, 1LL, 999LL, 1'700'000'000'123LL}) {
+  for (const std::int64_t ms : {0LL, 1LL, 999LL, 1'700'000'000'123LL, -1LL, -1000LL, -1500LL}) {
     EXPECT_EQ(MsFromTimestamp(TimestampFromMs(ms)), ms);
   }
+  EXPECT_EQ(TimestampFromMs(1'001).seconds(), 1);
   EXPECT_EQ(TimestampFromMs(1'001).nanos(), 1'000'000);
+  google::protobuf::Timestamp time;
+  time.set_nanos(999'999);
+  EXPECT_EQ(MsFromTimestamp(time), 0);
+  time.set_seconds(-2);  // protobuf's own form of -1.5 s
+  time.set_nanos(500'000'000);
+  EXPECT_EQ(MsFromTimestamp(time), -1500);
+}
+
+TEST(Convert, TimesBeforeTheEpochHaveNanosThatCountForward) {
+  EXPECT_EQ(TimestampFromMs(-1500).seconds(), -2);
+  EXPECT_EQ(TimestampFromMs(-1500).nanos(), 500'000'000);
 }
 
 }  // namespace

@@ -2,8 +2,14 @@
 // Statuses, checksums, and the settings of both ends of a connection, over a real one.
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
+
+#include <chrono>
+#include <map>
+#include <stdexcept>
+#include <string>
 
 #include "oqat/v1/search_service.grpc.pb.h"
 #include "rpc/channel.h"
@@ -13,76 +19,148 @@
 namespace oqat::rpc {
 namespace {
 
-using ::testing::HasSubstr;
-
 TEST(Status, KeepsEveryCodeAndItsMessage) {
-  for (const Code code :
-       {Code::kCancelled, Code::kInvalidArgument, Code::kNotFound, Code::kAlreadyExists,
-        Code::kPermissionDenied, Code::kResourceExhausted, Code::kFailedPrecondition,
-        Code::kAborted, Code::kOutOfRange, Code::kInternal, Code::kUnavailable, Code::kDataLoss,
-        Code::kDeadlineExceeded}) {
+  // The canonical numbers, so that no two rows of the table can be swapped.
+  const std::map<Code, int> numbers = {
+      {Code::kCancelled, 1},         {Code::kInvalidArgument, 3},    {Code::kDeadlineExceeded, 4},
+      {Code::kNotFound, 5},          {Code::kAlreadyExists, 6},      {Code::kPermissionDenied, 7},
+      {Code::kResourceExhausted, 8}, {Code::kFailedPrecondition, 9}, {Code::kAborted, 10},
+      {Code::kOutOfRange, 11},       {Code::kInternal, 13},          {Code::kUnavailable, 14},
+      {Code::kDataLoss, 15}};
+  for (const auto& [code, number] : numbers) {
     const grpc::Status status = ToStatus(Error(code, "why"));
-    EXPECT_FALSE(status.ok());
+    EXPECT_EQ(status.error_code(), number) << CodeName(code);
     EXPECT_EQ(FromStatus(status).code(), code) << CodeName(code);
     EXPECT_STREQ(FromStatus(status).what(), "why");
   }
+  EXPECT_EQ(FromStatus({grpc::StatusCode::UNKNOWN, ""}).code(), Code::kInternal);
   EXPECT_EQ(FromStatus({grpc::StatusCode::UNIMPLEMENTED, ""}).code(), Code::kInternal);
   EXPECT_EQ(FromStatus({grpc::StatusCode::UNAUTHENTICATED, ""}).code(), Code::kPermissionDenied);
 }
 
 TEST(Status, TellsOfAnyException) {
-  try {
-    throw std::runtime_error("odd");
-  } catch (...) {
-    EXPECT_EQ(CurrentExceptionStatus().error_code(), grpc::StatusCode::INTERNAL);
-    EXPECT_EQ(CurrentExceptionStatus().error_message(), "odd");
-  }
-  EXPECT_EQ(ToStatus(Error(Code::kInternal, std::string(100'000, 'x'))).error_message().size(),
-            4000U);
+  const auto status_of = [](const auto& thrown) {
+    try {
+      throw thrown;
+    } catch (...) {
+      return CurrentExceptionStatus();
+    }
+  };
+  EXPECT_EQ(status_of(Error(Code::kDataLoss, "bad")).error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_EQ(status_of(std::runtime_error("odd")).error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status_of(std::runtime_error("odd")).error_message(), "odd");
+  EXPECT_EQ(status_of(7).error_code(), grpc::StatusCode::INTERNAL);
+}
+
+TEST(Status, CutsLongMessages) {
+  const auto length = [](std::size_t size) {
+    return ToStatus(Error(Code::kInternal, std::string(size, 'x'))).error_message().size();
+  };
+  EXPECT_EQ(length(4000), 4000U);
+  EXPECT_EQ(length(4001), 4000U);
+  EXPECT_EQ(length(100'000), 4000U);
 }
 
 TEST(Crc, IsZlibs) {
   EXPECT_EQ(Crc32("123456789"), 0xCBF43926U);
   EXPECT_EQ(Crc32(""), 0U);
+  EXPECT_NE(Crc32(std::string_view("\0", 1)), Crc32(""));  // the length counts, not a terminator
 }
 
+// Answers the name "fail:TEXT" with the error TEXT, "long:N" with a message of over N bytes, any
+// other with itself.
 class EchoService : public v1::SearchService::Service {
   grpc::Status GetSearch(grpc::ServerContext*, const v1::GetSearchRequest* request,
                          v1::Search* response) override {
-    response->set_name(request->name());
-    return ToStatus(Error(Code::kNotFound, "name: got \"\x01\xff\"; " + std::string(9000, 'y')));
+    const std::string& name = request->name();
+    if (name.starts_with("fail:")) return ToStatus(Error(Code::kNotFound, name.substr(5)));
+    response->set_name(name.starts_with("long:") ? std::string(std::stoul(name.substr(5)), 'x')
+                                                 : name);
+    return grpc::Status::OK;
   }
 };
 
-TEST(Channel, RefusesAPortInUseAndTooLargeMessagesAndCarriesLongErrors) {
-  EchoService service;
-  int port = 0;
-  const auto start = [&](int wanted) {
+class Wire : public ::testing::Test {
+ protected:
+  std::unique_ptr<grpc::Server> Start(int port, bool configured = true) {
     grpc::ServerBuilder builder;
-    ConfigureServer(builder);
-    builder.AddListeningPort("127.0.0.1:" + std::to_string(wanted),
-                             grpc::InsecureServerCredentials(), &port);
-    builder.RegisterService(&service);
+    if (configured) ConfigureServer(builder);
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(),
+                             &port_);
+    builder.RegisterService(&service_);
     return builder.BuildAndStart();
-  };
-  const auto server = start(0);
-  ASSERT_TRUE(server);
-  const int taken = port;
-  EXPECT_FALSE(start(taken));
-
-  const auto stub = v1::SearchService::NewStub(MakeChannel("127.0.0.1:" + std::to_string(taken)));
-  v1::GetSearchRequest request;
-  v1::Search search;
-  {
-    grpc::ClientContext context;
-    const grpc::Status status = stub->GetSearch(&context, request, &search);
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
-    EXPECT_EQ(status.error_message().size(), 4000U);
   }
-  request.set_name(std::string(kMaxMessageBytes, 'x'));
-  grpc::ClientContext context;
-  EXPECT_EQ(stub->GetSearch(&context, request, &search).error_code(),
+  std::string target() const { return "127.0.0.1:" + std::to_string(port_); }
+
+  static grpc::Status Get(const std::shared_ptr<grpc::Channel>& channel, const std::string& name,
+                          v1::Search* search) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    v1::GetSearchRequest request;
+    request.set_name(name);
+    return v1::SearchService::NewStub(channel)->GetSearch(&context, request, search);
+  }
+
+  // A peer that limits nothing, so that what refuses is the other side.
+  std::shared_ptr<grpc::Channel> UnlimitedChannel() const {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(-1);
+    arguments.SetMaxSendMessageSize(-1);
+    return grpc::CreateCustomChannel(target(), grpc::InsecureChannelCredentials(), arguments);
+  }
+
+  EchoService service_;
+  int port_ = 0;
+  v1::Search search_;
+};
+
+TEST_F(Wire, APortInUseIsAnError) {
+  const auto server = Start(0);
+  ASSERT_TRUE(server);
+  const int taken = port_;
+  EXPECT_FALSE(Start(taken));
+  EXPECT_EQ(port_, 0);
+}
+
+TEST_F(Wire, TheServerRefusesMessagesOverTheLimit) {
+  const auto server = Start(0);
+  ASSERT_TRUE(server);
+  const auto channel = UnlimitedChannel();
+  constexpr std::size_t kFits = kMaxMessageBytes - 100;  // the message's own framing takes a few
+  ASSERT_TRUE(Get(channel, std::string(kFits, 'x'), &search_).ok());
+  EXPECT_EQ(search_.name().size(), kFits);
+  EXPECT_EQ(Get(channel, std::string(kMaxMessageBytes, 'x'), &search_).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(Get(channel, "long:" + std::to_string(kMaxMessageBytes), &search_).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(Get(channel, "s", &search_).ok());  // and goes on
+}
+
+TEST_F(Wire, TheClientRefusesMessagesOverTheLimit) {
+  const auto server = Start(0, /*configured=*/false);  // sends any size, receives 4 MiB
+  ASSERT_TRUE(server);
+  const auto channel = MakeChannel(target());
+  ASSERT_TRUE(Get(channel, "long:" + std::to_string(kMaxMessageBytes - 100), &search_).ok());
+  EXPECT_EQ(Get(channel, "long:" + std::to_string(kMaxMessageBytes), &search_).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(Wire, CarriesLongAndOddErrors) {
+  const auto server = Start(0);
+  ASSERT_TRUE(server);
+  const auto channel = MakeChannel(target());
+  const auto expect = [&](const std::string& text, const std::string& wanted) {
+    const grpc::Status status = Get(channel, "fail:" + text, &search_);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND) << status.error_message();
+    EXPECT_EQ(status.error_message(), wanted);
+  };
+  expect(std::string(9000, 'y'), std::string(4000, 'y'));
+  expect("100 % \"a\"\n\t\x01", "100 % \"a\"\n\t\x01");
+  std::string greek;
+  for (int i = 0; i < 3000; ++i) greek += "\u03bb";  // two bytes, six on the wire
+  const grpc::Status status = Get(channel, "fail:" + greek, &search_);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND) << status.error_message();
+  EXPECT_THAT(greek, ::testing::StartsWith(status.error_message()));
 }
 
 }  // namespace
