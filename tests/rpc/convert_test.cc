@@ -146,10 +146,5 @@ TEST(Convert, TimesKeepTheirMilliseconds) {
   EXPECT_EQ(MsFromTimestamp(time), -1500);
 }
 
-TEST(Convert, TimesBeforeTheEpochHaveNanosThatCountForward) {
-  EXPECT_EQ(TimestampFromMs(-1500).seconds(), -2);
-  EXPECT_EQ(TimestampFromMs(-1500).nanos(), 500'000'000);
-}
-
 }  // namespace
 }  // namespace oqat::rpc

@@ -119,7 +119,6 @@ TEST_F(Wire, APortInUseIsAnError) {
   ASSERT_TRUE(server);
   const int taken = port_;
   EXPECT_FALSE(Start(taken));
-  EXPECT_EQ(port_, 0);
 }
 
 TEST_F(Wire, TheServerRefusesMessagesOverTheLimit) {
@@ -156,11 +155,6 @@ TEST_F(Wire, CarriesLongAndOddErrors) {
   };
   expect(std::string(9000, 'y'), std::string(4000, 'y'));
   expect("100 % \"a\"\n\t\x01", "100 % \"a\"\n\t\x01");
-  std::string greek;
-  for (int i = 0; i < 3000; ++i) greek += "\u03bb";  // two bytes, six on the wire
-  const grpc::Status status = Get(channel, "fail:" + greek, &search_);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND) << status.error_message();
-  EXPECT_THAT(greek, ::testing::StartsWith(status.error_message()));
 }
 
 }  // namespace
