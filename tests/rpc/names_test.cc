@@ -63,6 +63,11 @@ TEST(PageTokens, GoBackToTheirOwnListOnly) {
               "accepted")
         << length;
   }
+  // Nothing is skipped, and one that we would never make is not even read.
+  EXPECT_THAT(Refusal([&] { DecodePageToken("evaluations of s", token + "="); }),
+              HasSubstr("page_token"));
+  const std::string huge = EncodePageToken("x", std::string(2000, 'a'));
+  EXPECT_THAT(Refusal([&] { DecodePageToken("x", huge); }), HasSubstr("page_token"));
   for (const std::string& bad : {std::string("!"), std::string("bnVsbA"), std::string(5000, 'A')}) {
     EXPECT_THAT(Refusal([&] { DecodePageToken("x", bad); }), HasSubstr("page_token"));
   }
