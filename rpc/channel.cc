@@ -9,6 +9,11 @@ namespace {
 constexpr int kKeepaliveMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 
+bool IsLoopback(const std::string& target) {
+  return target.starts_with("127.") || target.starts_with("localhost:") ||
+         target.starts_with("[::1]:");
+}
+
 }  // namespace
 
 grpc::ChannelArguments ClientArguments() {
@@ -29,7 +34,10 @@ grpc::ChannelArguments ClientArguments() {
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target) {
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), ClientArguments());
+  grpc::ChannelArguments arguments = ClientArguments();
+  // With http_proxy set, gRPC would ask the proxy for the machine's own ports.
+  if (IsLoopback(target)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
 void ConfigureServer(grpc::ServerBuilder& builder) {

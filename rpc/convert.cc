@@ -139,8 +139,9 @@ artifacts::Model FromProto(const v1::Model& message, std::string_view field) {
 
 google::protobuf::Timestamp TimestampFromMs(std::int64_t ms) {
   google::protobuf::Timestamp time;
-  time.set_seconds(ms / 1000);
-  time.set_nanos(static_cast<std::int32_t>(ms % 1000) * 1'000'000);
+  const std::int64_t rest = (ms % 1000 + 1000) % 1000;  // nanos count forward, also before 1970
+  time.set_seconds((ms - rest) / 1000);
+  time.set_nanos(static_cast<std::int32_t>(rest) * 1'000'000);
   return time;
 }
 

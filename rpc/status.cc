@@ -26,15 +26,27 @@ constexpr std::array<std::pair<Code, grpc::StatusCode>, 13> kCodes{{
 
 constexpr std::size_t kMaxMessageBytes = 4000;
 
+// The beginning of `text` that takes at most kMaxMessageBytes in a header: gRPC sends a byte that
+// is not plain ASCII as %XX. Whole UTF-8 letters only.
+std::string Cut(const std::string& text) {
+  std::size_t sent = 0;
+  std::size_t end = 0;  // of the last whole letter that fits
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xC0) != 0x80) end = i;
+    sent += byte < 0x20 || byte > 0x7E || byte == '%' ? 3 : 1;
+    if (sent > kMaxMessageBytes) return text.substr(0, end);
+  }
+  return text;
+}
+
 }  // namespace
 
 grpc::Status ToStatus(const Error& error) {
   for (const auto& [ours, theirs] : kCodes) {
-    if (ours == error.code()) {
-      return {theirs, std::string(error.what()).substr(0, kMaxMessageBytes)};
-    }
+    if (ours == error.code()) return {theirs, Cut(error.what())};
   }
-  return {grpc::StatusCode::INTERNAL, error.what()};
+  return {grpc::StatusCode::INTERNAL, Cut(error.what())};
 }
 
 grpc::Status CurrentExceptionStatus() {

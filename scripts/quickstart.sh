@@ -61,7 +61,6 @@ done
 [ -s "$data/port" ] || { echo "quickstart.sh: the coordinator did not start in 10 s" >&2; exit 1; }
 address=127.0.0.1:$(cat "$data/port")
 export OQAT_SERVER=$address OMP_WAIT_POLICY=passive
-export no_proxy=127.0.0.1${no_proxy:+,$no_proxy}  # gRPC asks $http_proxy for loopback, too
 for i in 1 2; do
   setsid "$bin/oqat-worker" --coordinator "$address" --id "worker-$i" --cache "$data/worker-$i" \
     >"$data/worker-$i.log" 2>&1 &

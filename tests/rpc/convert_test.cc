@@ -136,6 +136,8 @@ TEST(Convert, TimesKeepTheirMilliseconds) {
   for (const std::int64_t ms : {0LL, 1LL, 999LL, 1'700'000'000'123LL, -1LL, -1000LL, -1500LL}) {
     EXPECT_EQ(MsFromTimestamp(TimestampFromMs(ms)), ms);
   }
+  EXPECT_EQ(TimestampFromMs(-1500).seconds(), -2);
+  EXPECT_EQ(TimestampFromMs(-1500).nanos(), 500'000'000);
   EXPECT_EQ(TimestampFromMs(1'001).seconds(), 1);
   EXPECT_EQ(TimestampFromMs(1'001).nanos(), 1'000'000);
   google::protobuf::Timestamp time;

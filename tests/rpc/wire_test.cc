@@ -162,6 +162,9 @@ TEST_F(Wire, CarriesLongAndOddErrors) {
   };
   expect(std::string(9000, 'y'), std::string(4000, 'y'));
   expect("100 % \"a\"\n\t\x01", "100 % \"a\"\n\t\x01");
+  std::string greek;
+  for (int i = 0; i < 3000; ++i) greek += "\u03bb";  // two bytes, six on the wire
+  expect(greek, greek.substr(0, 2 * 666));           // whole letters, 4,000 bytes sent
 }
 
 }  // namespace
