@@ -10,7 +10,7 @@ scripts/build.sh "$preset"
 export OMP_WAIT_POLICY=passive
 if [ "$preset" = tsan ]; then
   # Only what we compiled is instrumented: see docs/THREADING.md.
-  export TSAN_OPTIONS=${TSAN_OPTIONS:-ignore_noninstrumented_modules=1}
+  export TSAN_OPTIONS=${TSAN_OPTIONS:-ignore_noninstrumented_modules=1 suppressions=$PWD/tests/tsan.supp}
   exec setarch "$(uname -m)" -R ctest --test-dir "build/$preset" --output-on-failure "$@"
 fi
 exec ctest --test-dir "build/$preset" --output-on-failure "$@"

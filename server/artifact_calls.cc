@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/artifact_calls.h"
 
-#include <chrono>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -15,12 +14,6 @@
 
 namespace oqat::server {
 namespace {
-
-std::int64_t NowMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // State is the loop's; files are touched by one task on the file pool at a time. gRPC's callbacks
 // only post. See WatchCall for the ownership.
@@ -106,11 +99,10 @@ class UploadCall : public grpc::ServerReadReactor<v1::UploadModelRequest>,
         [self = shared_from_this()](const std::optional<Error>& error, bool) {
           if (error) return self->End(rpc::ToStatus(*error));
           if (self->ended_) return;
-          self->parts_.models.Add(
-              self->upload_, NowMs(),
-              [self](const std::optional<Error>& failure, const ServedModelPtr& model) {
-                failure ? self->End(rpc::ToStatus(*failure)) : self->Answer(model);
-              });
+          self->parts_.models.Add(self->upload_, [self](const std::optional<Error>& failure,
+                                                        const ServedModelPtr& model) {
+            failure ? self->End(rpc::ToStatus(*failure)) : self->Answer(model);
+          });
         });
   }
 

@@ -93,7 +93,7 @@ struct Coordinator::Parts {
         async(std::in_place, *store,
               [this](std::function<void()> done) { loop.Post(std::move(done)); }),
         artifacts(options.data_dir),
-        models(loop, files, *async, artifacts),
+        models(loop, files, *async, artifacts, NowMs),
         searches(loop, compute, files, *async, models, NowMs, OptionsOf(options, *store)),
         search_service(loop, searches),
         model_service({loop, files, models, artifacts}),

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -16,6 +17,9 @@ namespace oqat::server {
 /// How an asynchronous call answers: an error, or nothing and the value. Called on the loop.
 template <typename T>
 using Callback = std::function<void(const std::optional<Error>&, T)>;
+
+/// Tells milliseconds since the Unix epoch.
+using Clock = std::function<std::int64_t()>;
 
 /// The coordinator's one thread of state (see docs/THREADING.md). What runs on it never waits for a
 /// disk, a peer or a computation.

@@ -84,10 +84,9 @@ bool ModelCatalog::Serves(const std::string& sha256, std::uint64_t& size) const 
   return false;
 }
 
-void ModelCatalog::Add(std::shared_ptr<Upload> upload, std::int64_t now_ms,
-                       Callback<ServedModelPtr> done) {
+void ModelCatalog::Add(std::shared_ptr<Upload> upload, Callback<ServedModelPtr> done) {
   auto model = std::make_shared<ServedModel>(upload->served());
-  model->create_time_ms = now_ms;
+  model->create_time_ms = clock_();
   for (const artifacts::ArtifactRef& ref : FilesOf(model->model)) installing_.insert(ref.sha256);
   files_.Compute<bool>(
       loop_, [upload] { return upload->Install(), true; },

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/artifact_store.h"
@@ -24,8 +25,13 @@ using ServedModelPtr = std::shared_ptr<const ServedModel>;
 class ModelCatalog {
  public:
   /// References must outlive the object.
-  ModelCatalog(Loop& loop, Pool& files, storage::AsyncStore& store, ArtifactStore& artifacts)
-      : loop_(loop), files_(files), store_(store), artifacts_(artifacts) {}
+  ModelCatalog(Loop& loop, Pool& files, storage::AsyncStore& store, ArtifactStore& artifacts,
+               Clock clock)
+      : loop_(loop),
+        files_(files),
+        store_(store),
+        artifacts_(artifacts),
+        clock_(std::move(clock)) {}
 
   /// `users` names the searches that need a model; it is not deleted while there are any.
   void SetUsers(std::function<std::vector<std::string>(const std::string& model)> users) {
@@ -48,7 +54,7 @@ class ModelCatalog {
 
   /// Installs a checked upload and serves it. Of two equal ones at a time the first wins and both
   /// are told so.
-  void Add(std::shared_ptr<Upload> upload, std::int64_t now_ms, Callback<ServedModelPtr> done);
+  void Add(std::shared_ptr<Upload> upload, Callback<ServedModelPtr> done);
 
   /// Errors: NOT_FOUND, FAILED_PRECONDITION naming the searches that need it.
   void Delete(const std::string& name, Callback<bool> done);
@@ -66,6 +72,7 @@ class ModelCatalog {
   Pool& files_;
   storage::AsyncStore& store_;
   ArtifactStore& artifacts_;
+  const Clock clock_;
   std::function<std::vector<std::string>(const std::string&)> users_;
   std::map<std::string, ServedModelPtr> models_;
   std::set<std::string> deleting_;

@@ -29,9 +29,6 @@ struct CreateSearchParams {
   std::string request_id;  ///< empty: none
 };
 
-/// Milliseconds since the Unix epoch.
-using Clock = std::function<std::int64_t()>;
-
 /// All searches: makes them, carries them on, answers for them. Lives on the loop.
 ///
 /// What is durable comes first: a round is committed before it is leased, a result before it is

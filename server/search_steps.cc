@@ -257,6 +257,7 @@ void SearchManager::ChangeState(const EntryPtr& entry, SearchState state, const 
       if (HasEnded(state)) {
         entry->record.end_time_ms = now;
         workers_.RemoveSearch(id);
+        Keep(entry);
         spdlog::info("search {} has ended: {}", id, message);
       } else {
         workers_.SetPaused(id, state == SearchState::kPaused);

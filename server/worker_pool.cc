@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -15,11 +16,23 @@ namespace {
 // name is told apart.
 constexpr std::size_t kKeyDigits = 16;
 
-void CheckHello(const WorkerHello& hello) {
-  if (hello.worker_id.empty() || hello.worker_id.size() > 200) {
-    throw InvalidField("hello.worker_id", "\"" + hello.worker_id.substr(0, 200) + "\"",
-                       "1 to 200 characters");
+// These go into logs and tables as they are.
+void CheckText(const char* field, const std::string& text, bool required) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return c != 0x7f && !(static_cast<unsigned char>(c) < 0x20);
+  });
+  if (!plain || text.size() > 200 || (required && text.empty())) {
+    throw InvalidField(
+        field, text.empty() ? "an empty text" : "another text",
+        std::string(required ? "1" : "0") + " to 200 bytes without control characters");
   }
+}
+
+void CheckHello(const WorkerHello& hello) {
+  CheckText("hello.worker_id", hello.worker_id, true);
+  CheckText("hello.engine", hello.engine, false);
+  CheckText("hello.version", hello.version, false);
+  CheckText("hello.host", hello.host, false);
   if (hello.slots < 1 || hello.slots > WorkerPool::kMaxSlots) {
     throw InvalidField("hello.slots", std::to_string(hello.slots),
                        "1 to " + std::to_string(WorkerPool::kMaxSlots));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/worker_service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -14,6 +15,7 @@ namespace {
 
 // A worker that sends without reading is not read from while so much waits for it.
 constexpr std::size_t kMaxUnsent = 4096;
+constexpr std::size_t kMaxFailureBytes = 1000;
 
 WorkerPool::Time Now() { return std::chrono::steady_clock::now(); }
 
@@ -34,6 +36,18 @@ void Fill(const LeaseName& name, v1::LeaseId& id) {
 void Fill(const artifacts::ArtifactRef& ref, v1::ArtifactRef& message) {
   message.set_sha256(ref.sha256);
   message.set_size(ref.size);
+}
+
+// What a worker says of a failure, fit for logs and tables.
+std::string OneLine(std::string text) {
+  if (text.size() > kMaxFailureBytes) {
+    std::size_t end = kMaxFailureBytes;
+    while ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // whole letters only
+    text.resize(end);
+  }
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  return text;
 }
 
 // Lives on the loop; gRPC's callbacks only post to it. See WatchCall for the ownership.
@@ -143,7 +157,7 @@ class WorkerCall : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::Coordin
       case v1::WorkerMessage::kFailure: {
         const v1::Failure& failure = incoming_.failure();
         workers_.Failure(session_, FromProto(failure.id()),
-                         failure.code() + ": " + failure.message().substr(0, 1000), now);
+                         OneLine(failure.code() + ": " + failure.message()), now);
         break;
       }
       case v1::WorkerMessage::kHeartbeat:

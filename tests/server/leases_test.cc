@@ -266,6 +266,8 @@ TEST(Workers, MustIntroduceThemselves) {
   Bench bench;
   ScriptedWorker nobody(bench.address(), "", 1);
   EXPECT_EQ(nobody.Wait().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  ScriptedWorker forger(bench.address(), "w\n[info] all is well", 1);
+  EXPECT_THAT(forger.Wait().error_message(), HasSubstr("worker_id"));
   ScriptedWorker greedy(bench.address(), "g", 100000);
   EXPECT_THAT(greedy.Wait().error_message(), HasSubstr("slots"));
   ScriptedWorker twice(bench.address(), "t", 1);
