@@ -23,14 +23,14 @@ void CheckBits(int bits) {
   }
 }
 
-bool IsBuffer(TensorKind kind) {
-  return kind == TensorKind::kRunningMean || kind == TensorKind::kRunningVar;
+bool IsBuffer(artifacts::TensorKind kind) {
+  return kind == artifacts::TensorKind::kRunningMean || kind == artifacts::TensorKind::kRunningVar;
 }
 
 /// Filled from our own stream: equal seeds give equal weights with every LibTorch.
-at::Tensor Initial(const TensorSpec& spec, RandomStream& random) {
+at::Tensor Initial(const artifacts::TensorSpec& spec, RandomStream& random) {
   switch (spec.kind) {
-    case TensorKind::kConvWeight: {
+    case artifacts::TensorKind::kConvWeight: {
       // He et al. 2015 by fan-out, as once-for-all does (groups are not divided out).
       at::Tensor weight = at::empty(spec.shape, at::kFloat);
       const double fan_out = static_cast<double>(spec.shape[0] * spec.shape[2] * spec.shape[3]);
@@ -41,7 +41,7 @@ at::Tensor Initial(const TensorSpec& spec, RandomStream& random) {
       }
       return weight;
     }
-    case TensorKind::kLinearWeight: {
+    case artifacts::TensorKind::kLinearWeight: {
       at::Tensor weight = at::empty(spec.shape, at::kFloat);
       const double bound = 1 / std::sqrt(static_cast<double>(spec.shape[1]));
       float* values = weight.data_ptr<float>();
@@ -50,19 +50,19 @@ at::Tensor Initial(const TensorSpec& spec, RandomStream& random) {
       }
       return weight;
     }
-    case TensorKind::kTransform: return at::eye(spec.shape[0], at::kFloat);
-    case TensorKind::kBnWeight:
-    case TensorKind::kRunningVar:
-    case TensorKind::kStep: return at::ones(spec.shape, at::kFloat);
-    case TensorKind::kBias:
-    case TensorKind::kBnBias:
-    case TensorKind::kRunningMean: break;
+    case artifacts::TensorKind::kTransform: return at::eye(spec.shape[0], at::kFloat);
+    case artifacts::TensorKind::kBnWeight:
+    case artifacts::TensorKind::kRunningVar:
+    case artifacts::TensorKind::kStep: return at::ones(spec.shape, at::kFloat);
+    case artifacts::TensorKind::kBias:
+    case artifacts::TensorKind::kBnBias:
+    case artifacts::TensorKind::kRunningMean: break;
   }
   return at::zeros(spec.shape, at::kFloat);
 }
 
 /// Registers `tensor` under a dotted name, making the modules on the way.
-void Register(torch::nn::Module& root, const TensorSpec& spec, at::Tensor& tensor) {
+void Register(torch::nn::Module& root, const artifacts::TensorSpec& spec, at::Tensor& tensor) {
   torch::nn::Module* module = &root;
   std::size_t begin = 0;
   for (std::size_t dot; (dot = spec.name.find('.', begin)) != std::string::npos; begin = dot + 1) {
@@ -84,7 +84,7 @@ struct ElasticNetImpl::Parts {
   space::SearchSpace space;
   int bits = 32;
   artifacts::ActivationRange range = artifacts::ActivationRange::kUnsigned;
-  std::vector<TensorSpec> specs;
+  std::vector<artifacts::TensorSpec> specs;
   NamedTensors tensors;
   NetLayers layers;
 };
@@ -97,14 +97,14 @@ ElasticNetImpl::ElasticNetImpl(const space::SearchSpace& space, int bits,
   parts.space = space;
   parts.bits = bits;
   parts.range = range;
-  parts.specs = SupernetTensors(space);
+  parts.specs = artifacts::SupernetTensors(space);
   RandomStream random(seed, "supernet.init");
-  for (const TensorSpec& spec : parts.specs) {
+  for (const artifacts::TensorSpec& spec : parts.specs) {
     at::Tensor tensor = Initial(spec, random);
     Register(*this, spec, tensor);
     parts.tensors.emplace(spec.name, tensor);
   }
-  parts.layers = WireLayers(space, SupernetPlan(space), true, range, parts.tensors);
+  parts.layers = WireLayers(space, space::SupernetPlan(space), true, range, parts.tensors);
   for (ConvLayer* conv : parts.layers.QuantizedConvs()) conv->fresh_steps = true;
 }
 
@@ -116,7 +116,7 @@ torch::Tensor ElasticNetImpl::Forward(const torch::Tensor& x,
   Pass pass;
   pass.bits = parts_->bits;
   pass.batch_norm = is_training() ? BatchNormMode::kTraining : BatchNormMode::kRunning;
-  return RunNet(parts_->layers, SubnetPlan(parts_->space, canonical), x, pass);
+  return RunNet(parts_->layers, space::SubnetPlan(parts_->space, canonical), x, pass);
 }
 
 void ElasticNetImpl::SetBits(int bits) {
@@ -144,18 +144,18 @@ const NetLayers& ElasticNetImpl::layers() const { return parts_->layers; }
 
 ElasticNetImpl::ParameterGroups ElasticNetImpl::GroupParameters() {
   ParameterGroups groups;
-  for (const TensorSpec& spec : parts_->specs) {
+  for (const artifacts::TensorSpec& spec : parts_->specs) {
     const at::Tensor& tensor = parts_->tensors.at(spec.name);
     switch (spec.kind) {
-      case TensorKind::kConvWeight:
-      case TensorKind::kLinearWeight:
-      case TensorKind::kTransform: groups.weights.push_back(tensor); break;
-      case TensorKind::kBias:
-      case TensorKind::kBnWeight:
-      case TensorKind::kBnBias: groups.no_decay.push_back(tensor); break;
-      case TensorKind::kStep: groups.steps.push_back(tensor); break;
-      case TensorKind::kRunningMean:
-      case TensorKind::kRunningVar: break;
+      case artifacts::TensorKind::kConvWeight:
+      case artifacts::TensorKind::kLinearWeight:
+      case artifacts::TensorKind::kTransform: groups.weights.push_back(tensor); break;
+      case artifacts::TensorKind::kBias:
+      case artifacts::TensorKind::kBnWeight:
+      case artifacts::TensorKind::kBnBias: groups.no_decay.push_back(tensor); break;
+      case artifacts::TensorKind::kStep: groups.steps.push_back(tensor); break;
+      case artifacts::TensorKind::kRunningMean:
+      case artifacts::TensorKind::kRunningVar: break;
     }
   }
   return groups;

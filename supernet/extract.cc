@@ -2,8 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "artifacts/supernet_tensors.h"
 #include "supernet/layers.h"
-#include "supernet/plan.h"
 #include "supernet/tensors.h"
 
 namespace oqat::supernet {
@@ -30,7 +30,7 @@ class Extraction {
     Copy(name + ".sw", conv.weight_step);
   }
 
-  void Block(const std::string& prefix, const BlockLayers& layers, const BlockPlan& block) {
+  void Block(const std::string& prefix, const BlockLayers& layers, const space::BlockPlan& block) {
     if (block.expand) {
       Conv(prefix + "inverted_bottleneck.conv", layers.expand, block.mid, block.in, 1);
       BatchNorm(prefix + "inverted_bottleneck.bn", layers.expand_bn, block.mid);
@@ -57,13 +57,13 @@ class Extraction {
 };
 
 NamedTensors Extract(const NetLayers& net, const space::SearchSpace& space,
-                     const std::vector<BlockPlan>& plan) {
+                     const std::vector<space::BlockPlan>& plan) {
   const at::NoGradGuard no_grad;
   Extraction out;
   out.Copy("first_conv.conv.weight", net.stem_weight);
   out.BatchNorm("first_conv.bn", net.stem_bn, space.stem_width);
   for (std::size_t i = 0; i < plan.size(); ++i) {
-    out.Block(BlockPrefix(static_cast<int>(i)), net.blocks[plan[i].index], plan[i]);
+    out.Block(artifacts::BlockPrefix(static_cast<int>(i)), net.blocks[plan[i].index], plan[i]);
   }
   out.Conv("final_expand_layer.conv", net.final_expand, space.final_expand_width, plan.back().out,
            1);
@@ -79,7 +79,7 @@ NamedTensors Extract(const NetLayers& net, const space::SearchSpace& space,
 
 struct FixedNet::Parts {
   int bits = 32;
-  std::vector<BlockPlan> plan;
+  std::vector<space::BlockPlan> plan;
   NamedTensors tensors;
   NetLayers layers;
 };
@@ -89,7 +89,7 @@ FixedNet::FixedNet(const ElasticNetImpl& net, const space::Architecture& archite
   const space::SearchSpace& space = net.space();
   Parts& parts = *parts_;
   parts.bits = net.bits();
-  parts.plan = SubnetPlan(space, space::Canonical(space, architecture));
+  parts.plan = space::SubnetPlan(space, space::Canonical(space, architecture));
   parts.tensors = Extract(net.layers(), space, parts.plan);
   for (std::size_t i = 0; i < parts.plan.size(); ++i) parts.plan[i].index = static_cast<int>(i);
   parts.layers = WireLayers(space, parts.plan, false, net.activation_range(), parts.tensors);

@@ -4,9 +4,8 @@
 #include <utility>
 
 #include "artifacts/safetensors.h"
+#include "artifacts/supernet_tensors.h"
 #include "base/error.h"
-#include "supernet/check_tensors.h"
-#include "supernet/plan.h"
 
 namespace oqat::supernet {
 
@@ -19,7 +18,7 @@ artifacts::Checkpoint ImportOqa(const std::string& path, const space::SearchSpac
   // BatchNorm's counters matter only to momentum None, which nobody here uses.
   constexpr std::string_view kCounter = ".num_batches_tracked";
   std::erase_if(file.tensors, [&](const auto& entry) { return entry.first.ends_with(kCounter); });
-  CheckTensors(SupernetTensors(space), file.tensors, path);
+  artifacts::CheckTensors(artifacts::SupernetTensors(space), file.tensors, path);
   artifacts::Checkpoint checkpoint;
   checkpoint.space = space;
   checkpoint.bits = bits;

@@ -93,7 +93,7 @@ at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, i
   return x * at::hardsigmoid(gate);
 }
 
-at::Tensor RunBlock(BlockLayers& layers, const BlockPlan& block, const at::Tensor& x,
+at::Tensor RunBlock(BlockLayers& layers, const space::BlockPlan& block, const at::Tensor& x,
                     const Pass& pass) {
   at::Tensor y = x;
   if (block.expand) {
@@ -146,7 +146,7 @@ std::vector<ConvLayer*> NetLayers::QuantizedConvs() {
   return convs;
 }
 
-NetLayers WireLayers(const space::SearchSpace& space, const std::vector<BlockPlan>& plan,
+NetLayers WireLayers(const space::SearchSpace& space, const std::vector<space::BlockPlan>& plan,
                      bool elastic, artifacts::ActivationRange range, const NamedTensors& tensors) {
   const Wiring wire(tensors);
   // Only the outputs of linear bottlenecks have no rectifier.
@@ -156,8 +156,8 @@ NetLayers WireLayers(const space::SearchSpace& space, const std::vector<BlockPla
   net.stem_weight = wire.At("first_conv.conv.weight");
   net.stem_bn = wire.BatchNorm("first_conv.bn");
   for (std::size_t i = 0; i < plan.size(); ++i) {
-    const BlockPlan& block = plan[i];
-    const std::string prefix = BlockPrefix(static_cast<int>(i));
+    const space::BlockPlan& block = plan[i];
+    const std::string prefix = artifacts::BlockPrefix(static_cast<int>(i));
     const bool wrapped = elastic && block.expand;
     const std::string conv = wrapped ? ".conv.conv" : ".conv";
     const std::string bn = wrapped ? ".bn.bn" : ".bn";
@@ -171,7 +171,7 @@ NetLayers WireLayers(const space::SearchSpace& space, const std::vector<BlockPla
     layers.depth_bn = wire.BatchNorm(prefix + "depth_conv" + bn);
     if (wrapped) {
       for (std::size_t k = space.kernels.size() - 1; k > 0; --k) {
-        const std::string name = TransformName(space.kernels[k], space.kernels[k - 1]);
+        const std::string name = artifacts::TransformName(space.kernels[k], space.kernels[k - 1]);
         layers.depth.transforms.emplace_back(space.kernels[k - 1],
                                              wire.At(prefix + "depth_conv.conv." + name));
       }
@@ -207,13 +207,13 @@ at::Tensor ActiveWeight(const ConvLayer& conv, int out, int in, int kernel) {
   return weight;
 }
 
-at::Tensor RunNet(NetLayers& net, const std::vector<BlockPlan>& plan, const at::Tensor& x,
+at::Tensor RunNet(NetLayers& net, const std::vector<space::BlockPlan>& plan, const at::Tensor& x,
                   const Pass& pass) {
   constexpr auto kHSwish = space::Activation::kHSwish;
   at::Tensor y = x.contiguous(at::MemoryFormat::ChannelsLast);
   y = at::conv2d(y, net.stem_weight, {}, net.stem_stride, 1);
   y = Activate(RunBatchNorm(net.stem_bn, y, pass), kHSwish);
-  for (const BlockPlan& block : plan) y = RunBlock(net.blocks[block.index], block, y, pass);
+  for (const space::BlockPlan& block : plan) y = RunBlock(net.blocks[block.index], block, y, pass);
   const int expanded = static_cast<int>(net.final_expand.weight.size(0));
   y = RunConv(net.final_expand, y, expanded, 1, 1, pass);
   y = Activate(RunBatchNorm(net.final_bn, y, pass), kHSwish);
@@ -223,7 +223,7 @@ at::Tensor RunNet(NetLayers& net, const std::vector<BlockPlan>& plan, const at::
   return at::linear(y.flatten(1), net.classifier_weight, net.classifier_bias);
 }
 
-void RecalibrateNet(NetLayers& net, const std::vector<BlockPlan>& plan,
+void RecalibrateNet(NetLayers& net, const std::vector<space::BlockPlan>& plan,
                     const std::vector<at::Tensor>& batches, int bits) {
   if (batches.empty()) {
     throw InvalidField("calibration batches", "none", "at least one");

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "artifacts/checkpoint.h"
-#include "supernet/plan.h"
+#include "artifacts/supernet_tensors.h"
 
 namespace oqat::supernet {
 
@@ -58,7 +58,7 @@ struct NetLayers {
 };
 
 /// Wires layers to tensors named as SupernetTensors (`elastic`) or SubnetTensors say.
-NetLayers WireLayers(const space::SearchSpace& space, const std::vector<BlockPlan>& plan,
+NetLayers WireLayers(const space::SearchSpace& space, const std::vector<space::BlockPlan>& plan,
                      bool elastic, artifacts::ActivationRange range, const NamedTensors& tensors);
 
 enum class BatchNormMode {
@@ -87,13 +87,13 @@ at::Tensor ActiveWeight(const ConvLayer& conv, int out, int in, int kernel);
 
 /// x: [batch, channels, size, size]. Returns logits [batch, classes]. `plan` names the active
 /// blocks and their widths.
-at::Tensor RunNet(NetLayers& net, const std::vector<BlockPlan>& plan, const at::Tensor& x,
+at::Tensor RunNet(NetLayers& net, const std::vector<space::BlockPlan>& plan, const at::Tensor& x,
                   const Pass& pass);
 
 /// Recomputes the statistics of the active channels: every batch is normalised with its own; the
 /// new values are batch-size-weighted means of batch means and biased within-batch variances.
 /// Throws Error INVALID_ARGUMENT without batches.
-void RecalibrateNet(NetLayers& net, const std::vector<BlockPlan>& plan,
+void RecalibrateNet(NetLayers& net, const std::vector<space::BlockPlan>& plan,
                     const std::vector<at::Tensor>& batches, int bits);
 
 }  // namespace oqat::supernet

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <vector>
 
 #include "base/error.h"
@@ -41,34 +40,6 @@ at::Tensor MakeBatch(const ImageSet& images, std::int64_t begin, std::int64_t en
   return batch;
 }
 
-/// `requested` images of a split, 0 meaning all of them.
-std::int64_t Count(std::int64_t requested, std::int64_t available, const char* field) {
-  if (requested < 0 || requested > available || available == 0) {
-    throw InvalidField(field, std::to_string(requested),
-                       "0 (all) to the evaluation set's " + std::to_string(available));
-  }
-  return requested == 0 ? available : requested;
-}
-
-/// Adds one batch's hits and summed cross-entropy.
-void Score(const at::Tensor& logits, const std::int32_t* labels, std::int64_t& hits, double& loss) {
-  const at::Tensor dense = logits.contiguous();
-  const float* row = dense.data_ptr<float>();
-  const std::int64_t classes = dense.size(1);
-  for (std::int64_t i = 0; i < dense.size(0); ++i, row += classes) {
-    std::int64_t best = 0;
-    for (std::int64_t c = 1; c < classes; ++c) {
-      if (row[c] > row[best]) best = c;
-    }
-    double sum = 0;
-    for (std::int64_t c = 0; c < classes; ++c) {
-      sum += std::exp(static_cast<double>(row[c]) - row[best]);
-    }
-    loss += std::log(sum) + row[best] - row[labels[i]];
-    hits += best == labels[i] ? 1 : 0;
-  }
-}
-
 }  // namespace
 
 struct SubnetEvaluator::Impl {
@@ -84,8 +55,8 @@ struct SubnetEvaluator::Impl {
     }
   }
 
-  EvaluationResult Evaluate(const space::Architecture& wanted, const artifacts::EvaluationSet& set,
-                            const EvaluationProtocol& protocol,
+  artifacts::EvaluationResult Evaluate(const space::Architecture& wanted, const artifacts::EvaluationSet& set,
+                            const artifacts::EvaluationProtocol& protocol,
                             const std::function<bool(std::int64_t, std::int64_t)>& progress) {
     const space::SearchSpace& space = net->space();
     const space::Architecture architecture = space::Canonical(space, wanted);
@@ -93,17 +64,8 @@ struct SubnetEvaluator::Impl {
       throw InvalidField("architecture.bits", std::to_string(architecture.bits),
                          "the checkpoint's " + std::to_string(net->bits()));
     }
-    if (static_cast<int>(set.class_names.size()) != space.num_classes) {
-      throw InvalidField("evaluation set classes", std::to_string(set.class_names.size()),
-                         "the space's " + std::to_string(space.num_classes));
-    }
-    if (protocol.batch_size < 1) {
-      throw InvalidField("batch_size", std::to_string(protocol.batch_size), "at least 1");
-    }
+    const auto [calibration, count] = artifacts::CountImages(protocol, set, space);
     const ImageSet& images = set.split(protocol.split);
-    const std::int64_t calibration =
-        Count(protocol.calibration_images, set.calibration.count(), "calibration_images");
-    const std::int64_t count = Count(protocol.images, images.count(), "images");
     const std::int64_t total = calibration + count;
     const auto report = [&](std::int64_t done) {
       if (progress && !progress(done, total)) {
@@ -125,17 +87,15 @@ struct SubnetEvaluator::Impl {
     batches.clear();
     report(calibration);
 
-    std::int64_t hits = 0;
-    double loss = 0;
+    artifacts::Score score;
     for (std::int64_t i = 0; i < count; i += protocol.batch_size) {
       const std::int64_t end = std::min(count, i + protocol.batch_size);
       const at::Tensor logits =
-          subnet.Forward(MakeBatch(images, i, end, architecture.resolution, table));
-      Score(logits, images.labels.data() + i, hits, loss);
+          subnet.Forward(MakeBatch(images, i, end, architecture.resolution, table)).contiguous();
+      score.Add(logits.data_ptr<float>(), images.labels.data() + i, end - i, logits.size(1));
       report(calibration + end);
     }
-    return {static_cast<double>(hits) / static_cast<double>(count),
-            loss / static_cast<double>(count), count};
+    return score.Result();
   }
 
   ElasticNet net;
@@ -162,9 +122,9 @@ SubnetEvaluator::SubnetEvaluator(const artifacts::Checkpoint& checkpoint)
 
 SubnetEvaluator::~SubnetEvaluator() = default;
 
-EvaluationResult SubnetEvaluator::Evaluate(
+artifacts::EvaluationResult SubnetEvaluator::Evaluate(
     const space::Architecture& architecture, const artifacts::EvaluationSet& set,
-    const EvaluationProtocol& protocol,
+    const artifacts::EvaluationProtocol& protocol,
     const std::function<bool(std::int64_t, std::int64_t)>& progress) {
   return Guarded("evaluating a subnet",
                  [&] { return impl_->Evaluate(architecture, set, protocol, progress); });

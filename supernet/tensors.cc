@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "supernet/check_tensors.h"
+#include "artifacts/supernet_tensors.h"
 
 namespace oqat::supernet {
 
@@ -26,12 +26,12 @@ at::Tensor FromArtifact(const artifacts::Tensor& tensor) {
   return out;
 }
 
-void CopyTensors(const std::vector<TensorSpec>& specs,
+void CopyTensors(const std::vector<artifacts::TensorSpec>& specs,
                  const std::map<std::string, artifacts::Tensor>& tensors, std::string_view where,
                  const NamedTensors& targets) {
-  CheckTensors(specs, tensors, where);
+  artifacts::CheckTensors(specs, tensors, where);
   const at::NoGradGuard no_grad;
-  for (const TensorSpec& spec : specs) {
+  for (const artifacts::TensorSpec& spec : specs) {
     targets.at(spec.name).copy_(FromArtifact(tensors.at(spec.name)));
   }
 }

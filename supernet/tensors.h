@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "artifacts/safetensors.h"
+#include "artifacts/supernet_tensors.h"
 #include "supernet/layers.h"
-#include "supernet/plan.h"
 
 namespace oqat::supernet {
 
@@ -23,7 +23,7 @@ at::Tensor FromArtifact(const artifacts::Tensor& tensor);
 /// Copies values into `targets` (one per spec), converted to their type. All checks come before
 /// the first copy. Throws Error INVALID_ARGUMENT "WHERE: NAME: ..." for a missing, extra,
 /// mis-shaped or non-finite tensor.
-void CopyTensors(const std::vector<TensorSpec>& specs,
+void CopyTensors(const std::vector<artifacts::TensorSpec>& specs,
                  const std::map<std::string, artifacts::Tensor>& tensors, std::string_view where,
                  const NamedTensors& targets);
 

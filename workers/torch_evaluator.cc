@@ -52,12 +52,12 @@ EvaluationOutcome TorchEvaluator::Evaluate(const EvaluationTask& task, const Pro
                        std::to_string(set.class_names.size()) + " classes",
                        "the space's num_classes, " + std::to_string(task.space.num_classes));
   }
-  supernet::EvaluationProtocol protocol;
+  artifacts::EvaluationProtocol protocol;
   protocol.split = task.split;
   protocol.calibration_images = task.calibration_images;
   protocol.images = task.images;
   protocol.batch_size = task.batch_size;
-  const supernet::EvaluationResult result = loaded.evaluator->Evaluate(
+  const artifacts::EvaluationResult result = loaded.evaluator->Evaluate(
       task.architecture, set, protocol, [&](std::int64_t done, std::int64_t total) {
         return !progress ||
                progress(total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0);

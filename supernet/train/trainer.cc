@@ -219,7 +219,7 @@ void Run::Evaluate(std::size_t index, StageReport& report) {
   report.scores.push_back({"largest", space::Largest(space_, gene), 0, 0});
 
   SubnetEvaluator evaluator(checkpoint_);
-  EvaluationProtocol protocol;
+  artifacts::EvaluationProtocol protocol;
   protocol.images = EvaluationImages();
   for (SubnetScore& score : report.scores) {
     const auto result = evaluator.Evaluate(score.architecture, evaluation_set_, protocol);

@@ -9,13 +9,13 @@
 #include <filesystem>
 
 #include "artifacts/safetensors.h"
+#include "artifacts/supernet_tensors.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "supernet/elastic_net.h"
 #include "supernet/extract.h"
 #include "supernet/import_oqa.h"
 #include "supernet/lsq.h"
-#include "supernet/plan.h"
 #include "supernet/tensors.h"
 
 namespace oqat::supernet::parity {
@@ -142,8 +142,8 @@ std::vector<std::string> Split(const std::string& text, char separator) {
 std::string RecalibratedSubnet(const Case& loaded, const SafeTensors& file) {
   for (const auto& [name, architecture] : loaded.subnets) {
     std::size_t matches = 0;
-    for (const TensorSpec& spec :
-         SubnetTensors(loaded.net->space(), SubnetPlan(loaded.net->space(), architecture))) {
+    for (const artifacts::TensorSpec& spec : artifacts::SubnetTensors(
+             loaded.net->space(), space::SubnetPlan(loaded.net->space(), architecture))) {
       const auto found = file.tensors.find("extracted." + spec.name);
       if (found != file.tensors.end() && found->second.shape == spec.shape) ++matches;
     }
@@ -245,13 +245,13 @@ void CheckRecalibration(const std::string& folder, int bits) {
   Recalibrate(*loaded.net, architecture, batches);
   const torch::NoGradGuard no_grad;
   const space::SearchSpace& space = loaded.net->space();
-  const auto check = [&](const std::string& prefix, const std::vector<TensorSpec>& specs,
+  const auto check = [&](const std::string& prefix, const std::vector<artifacts::TensorSpec>& specs,
                          const std::map<std::string, artifacts::Tensor>& tensors,
                          const std::string& logits, const auto& forward) {
     SCOPED_TRACE(prefix);
     StoredResults stored;
     int statistics = 0;
-    for (const TensorSpec& spec : specs) {
+    for (const artifacts::TensorSpec& spec : specs) {
       const auto expected = file.tensors.find(prefix + spec.name);
       if (expected == file.tensors.end()) continue;
       stored.Expect(spec.name, FromArtifact(tensors.at(spec.name)), expected->second);
@@ -264,9 +264,11 @@ void CheckRecalibration(const std::string& folder, int bits) {
       stored.Expect(name, forward(FromArtifact(file.tensors.at(input))), expected);
     }
   };
-  check("extracted.", SubnetTensors(space, SubnetPlan(space, architecture)), extracted.ToTensors(),
-        "logits_after_recal_", [&](const at::Tensor& x) { return extracted.Forward(x); });
-  check("super.", SupernetTensors(space), loaded.net->ToTensors(), "logits_super_after_recal_",
+  check("extracted.", artifacts::SubnetTensors(space, space::SubnetPlan(space, architecture)),
+        extracted.ToTensors(), "logits_after_recal_",
+        [&](const at::Tensor& x) { return extracted.Forward(x); });
+  check("super.", artifacts::SupernetTensors(space), loaded.net->ToTensors(),
+        "logits_super_after_recal_",
         [&](const at::Tensor& x) { return loaded.net->Forward(x, architecture); });
 }
 

@@ -9,12 +9,12 @@
 #include <string>
 
 #include "artifacts/checkpoint.h"
+#include "artifacts/supernet_tensors.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "supernet/extract.h"
 #include "supernet/import_oqa.h"
 #include "supernet/layers.h"
-#include "supernet/plan.h"
 #include "supernet/subnet_evaluator.h"
 #include "tests/supernet/parity.h"
 
@@ -78,7 +78,8 @@ TEST(ElasticNet, NamesAreTheCheckpoints) {
   std::set<std::string> registered, wanted;
   for (const auto& entry : net->named_parameters()) registered.insert(entry.key());
   for (const auto& entry : net->named_buffers()) registered.insert(entry.key());
-  for (const TensorSpec& spec : SupernetTensors(Tiny())) wanted.insert(spec.name);
+  for (const artifacts::TensorSpec& spec : artifacts::SupernetTensors(Tiny()))
+    wanted.insert(spec.name);
   EXPECT_EQ(registered, wanted);
   const auto groups = net->GroupParameters();
   EXPECT_EQ(groups.weights.size() + groups.no_decay.size() + groups.steps.size(),
@@ -161,7 +162,7 @@ TEST(ElasticNet, RecalibrationLeavesInactiveChannelsAlone) {
   const std::string name = "blocks.1.mobile_inverted_conv.depth_conv.bn.bn.running_mean";
   const std::vector<float> old = artifacts::ToFloats(before.at(name));
   const std::vector<float> now = artifacts::ToFloats(after.at(name));
-  const int active = SubnetPlan(Tiny(), smallest)[1].mid;
+  const int active = space::SubnetPlan(Tiny(), smallest)[1].mid;
   ASSERT_LT(active, static_cast<int>(old.size()));
   EXPECT_NE(now[0], old[0]);
   for (std::size_t c = active; c < old.size(); ++c) EXPECT_EQ(now[c], old[c]);
@@ -213,7 +214,7 @@ TEST(Import, NamesTheKey) {
   const std::string state = kGolden + "/oqa_forward_state_b4.safetensors";
   const space::SearchSpace fits = space::OqaSpace(0.25, 10, {3, 5, 7}, {3, 4, 6}, {2, 3, 4});
   const artifacts::Checkpoint checkpoint = ImportOqa(state, fits, 4);
-  EXPECT_EQ(checkpoint.tensors.size(), SupernetTensors(fits).size());
+  EXPECT_EQ(checkpoint.tensors.size(), artifacts::SupernetTensors(fits).size());
   EXPECT_EQ(checkpoint.bits, 4);
   const space::SearchSpace other = space::OqaSpace(0.25, 11, {3, 5, 7}, {3, 4, 6}, {2, 3, 4});
   EXPECT_THAT(MessageOf([&] { ImportOqa(state, other, 4); }),
@@ -250,13 +251,13 @@ artifacts::Checkpoint TinyCheckpoint() {
 
 TEST(SubnetEvaluator, IsDeterministicAndForgetsTheLastSubnet) {
   const artifacts::EvaluationSet set = SmallSet();
-  EvaluationProtocol protocol;
+  artifacts::EvaluationProtocol protocol;
   protocol.batch_size = 5;
   const space::Architecture small = space::Smallest(Tiny(), 4), large = space::Largest(Tiny(), 4);
   SubnetEvaluator evaluator(TinyCheckpoint());
-  const EvaluationResult first = evaluator.Evaluate(small, set, protocol);
+  const artifacts::EvaluationResult first = evaluator.Evaluate(small, set, protocol);
   evaluator.Evaluate(large, set, protocol);
-  const EvaluationResult again = evaluator.Evaluate(small, set, protocol);
+  const artifacts::EvaluationResult again = evaluator.Evaluate(small, set, protocol);
   EXPECT_EQ(first.images, 12);
   EXPECT_GT(first.loss, 0);
   EXPECT_EQ(first.top1, again.top1);
@@ -269,10 +270,10 @@ TEST(SubnetEvaluator, RefusesWhatItCannotMeasure) {
   artifacts::EvaluationSet set = SmallSet();
   SubnetEvaluator evaluator(TinyCheckpoint());
   const space::Architecture small = space::Smallest(Tiny(), 4);
-  const auto message = [&](const space::Architecture& a, const EvaluationProtocol& p) {
+  const auto message = [&](const space::Architecture& a, const artifacts::EvaluationProtocol& p) {
     return MessageOf([&] { evaluator.Evaluate(a, set, p); });
   };
-  EvaluationProtocol protocol;
+  artifacts::EvaluationProtocol protocol;
   protocol.images = 13;
   EXPECT_THAT(message(small, protocol), HasSubstr("images: got 13"));
   protocol.images = 0;

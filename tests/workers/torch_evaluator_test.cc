@@ -46,7 +46,7 @@ TEST_F(TorchEvaluatorTest, EqualsTheSubnetEvaluator) {
   for (const int bits : {4, 2}) {
     const EvaluationTask task = Task(bits);
     supernet::SubnetEvaluator direct(TinyCheckpoint(bits));
-    supernet::EvaluationProtocol protocol;
+    artifacts::EvaluationProtocol protocol;
     protocol.batch_size = 5;
     const auto expected = direct.Evaluate(task.architecture, TinySet(), protocol);
     for (int repeat = 0; repeat < 2; ++repeat) {

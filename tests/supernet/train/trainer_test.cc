@@ -96,7 +96,7 @@ TEST_F(TrainerTest, ScoresAreWhatAWorkerWouldMeasure) {
   const auto checkpoint = artifacts::ReadCheckpoint(PathOf("b3.safetensors"));
   const auto set = artifacts::ReadEvaluationSet(PathOf("evaluation_set.safetensors"));
   SubnetEvaluator evaluator(checkpoint);
-  EvaluationProtocol protocol;
+  artifacts::EvaluationProtocol protocol;
   protocol.images = 30;
   const auto& scores = report_->stages[2].scores;
   ASSERT_EQ(scores.size(), 3u);

@@ -1,20 +1,16 @@
-#include "supernet/plan.h"
+#include "artifacts/supernet_tensors.h"
 
-namespace oqat::supernet {
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+
+namespace oqat::artifacts {
 
 namespace {
 
+using space::BlockPlan;
 using space::SearchSpace;
-
-BlockPlan FirstBlock(const SearchSpace& space) {
-  BlockPlan block;
-  block.in = block.mid = space.stem_width;
-  block.out = space.first_block_width;
-  block.activation = space.first_block_activation;
-  block.expand = false;
-  block.shortcut = block.in == block.out;
-  return block;
-}
 
 /// Appends tensors in the order in which the released code registers its modules.
 class SpecList {
@@ -91,41 +87,20 @@ std::vector<TensorSpec> NetTensors(const SearchSpace& space, const std::vector<B
   return list.Take();
 }
 
+void CheckValues(const TensorSpec& spec, const Tensor& tensor, const std::string& field) {
+  const bool variance = spec.kind == TensorKind::kRunningVar;
+  const std::vector<double> values = ToDoubles(tensor);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i]) && !(variance && values[i] < 0)) continue;
+    throw InvalidField(field + "[" + std::to_string(i) + "]", std::to_string(values[i]),
+                       variance ? "finite numbers that are not negative" : "finite numbers");
+  }
+}
+
 }  // namespace
 
-int BlockPlan::squeezed() const { return space::MakeDivisible(mid / 4); }
-
-std::vector<BlockPlan> SubnetPlan(const SearchSpace& space,
-                                  const space::Architecture& architecture) {
-  std::vector<BlockPlan> plan{FirstBlock(space)};
-  int in = space.first_block_width;
-  for (int s = 0; s < space.num_stages(); ++s) {
-    const space::Stage& stage = space.stages[s];
-    for (int d = 0; d < architecture.depths[s]; ++d) {
-      const int gene = s * space.max_depth() + d;
-      BlockPlan block;
-      block.index = gene + 1;
-      block.in = in;
-      block.mid = space::MakeDivisible(static_cast<double>(in) * architecture.expands[gene]);
-      block.out = stage.width;
-      block.kernel = architecture.kernels[gene];
-      block.stride = d == 0 ? stage.stride : 1;
-      block.activation = stage.activation;
-      block.squeeze_excite = stage.squeeze_excite;
-      block.shortcut = block.stride == 1 && block.in == block.out;
-      plan.push_back(block);
-      in = stage.width;
-    }
-  }
-  return plan;
-}
-
-std::vector<BlockPlan> SupernetPlan(const SearchSpace& space) {
-  return SubnetPlan(space, space::Largest(space, space.bits.front()));
-}
-
 std::vector<TensorSpec> SupernetTensors(const SearchSpace& space) {
-  return NetTensors(space, SupernetPlan(space), true);
+  return NetTensors(space, space::SupernetPlan(space), true);
 }
 
 std::vector<TensorSpec> SubnetTensors(const SearchSpace& space,
@@ -141,4 +116,42 @@ std::string TransformName(int from, int to) {
   return std::to_string(from) + "to" + std::to_string(to) + "_matrix";
 }
 
-}  // namespace oqat::supernet
+std::string ShapeText(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+void CheckTensors(const std::vector<TensorSpec>& specs,
+                  const std::map<std::string, Tensor>& tensors, std::string_view where) {
+  const std::string prefix = std::string(where) + ": ";
+  std::set<std::string_view> known;
+  for (const TensorSpec& spec : specs) {
+    known.insert(spec.name);
+    const auto found = tensors.find(spec.name);
+    if (found == tensors.end()) {
+      throw InvalidField(prefix + spec.name, "no such tensor", "shape " + ShapeText(spec.shape));
+    }
+    const Tensor& tensor = found->second;
+    if (tensor.shape != spec.shape) {
+      throw InvalidField(prefix + spec.name, "shape " + ShapeText(tensor.shape),
+                         "shape " + ShapeText(spec.shape));
+    }
+    if (tensor.dtype != DType::kF32 && tensor.dtype != DType::kF64 && tensor.dtype != DType::kF16) {
+      throw InvalidField(prefix + spec.name, "type " + std::string(DTypeName(tensor.dtype)),
+                         "F16, F32, F64");
+    }
+    CheckValues(spec, tensor, prefix + spec.name);
+  }
+  for (const auto& [name, tensor] : tensors) {
+    if (!known.contains(name)) {
+      throw InvalidField(prefix + name, "a tensor of shape " + ShapeText(tensor.shape),
+                         "only tensors of the search space's supernet");
+    }
+  }
+}
+
+}  // namespace oqat::artifacts

@@ -1,0 +1,114 @@
+#pragma once
+// Eight lanes on AVX2 and FMA; for files compiled for them.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "runtime/kernel_body.h"
+
+namespace oqat::runtime {
+namespace {
+
+struct Avx2 {
+  using F = __m256;
+  using I = __m256i;
+
+  static OQAT_INLINE F Load(const float* p) { return _mm256_loadu_ps(p); }
+  static OQAT_INLINE I Load(const std::int32_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static OQAT_INLINE void Store(float* p, F a) { _mm256_storeu_ps(p, a); }
+  static OQAT_INLINE void Store(std::int32_t* p, I a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a);
+  }
+  static OQAT_INLINE F Set(float x) { return _mm256_set1_ps(x); }
+  static OQAT_INLINE I SetInt(int x) { return _mm256_set1_epi32(x); }
+  static OQAT_INLINE F Add(F a, F b) { return _mm256_add_ps(a, b); }
+  static OQAT_INLINE I Add(I a, I b) { return _mm256_add_epi32(a, b); }
+  static OQAT_INLINE F Mul(F a, F b) { return _mm256_mul_ps(a, b); }
+  static OQAT_INLINE F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  static OQAT_INLINE F Max(F a, F b) { return _mm256_max_ps(a, b); }
+  static OQAT_INLINE F Min(F a, F b) { return _mm256_min_ps(a, b); }
+  static OQAT_INLINE F ToFloat(F a) { return a; }
+  static OQAT_INLINE F ToFloat(I a) { return _mm256_cvtepi32_ps(a); }
+  static OQAT_INLINE I Round(F a) { return _mm256_cvtps_epi32(a); }
+
+  static OQAT_INLINE void StoreCodes(std::uint8_t* out, const I (&codes)[kTile]) {
+    const __m256i words = _mm256_packus_epi16(_mm256_packs_epi32(codes[0], codes[1]),
+                                              _mm256_packs_epi32(codes[2], codes[3]));
+    // Packing works within halves: the first holds channels 0 to 3 of each pixel.
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_permutevar8x32_epi32(words, order));
+  }
+
+  static OQAT_INLINE void AddSums(const I (&tile)[kTile], std::int64_t* sum,
+                                  std::uint64_t* squares) {
+    const __m256i four =
+        _mm256_add_epi32(_mm256_add_epi32(tile[0], tile[1]), _mm256_add_epi32(tile[2], tile[3]));
+    const __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(four));
+    const __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256(four, 1));
+    Store64(sum, _mm256_add_epi64(Load64(sum), low));
+    Store64(sum + 4, _mm256_add_epi64(Load64(sum + 4), high));
+    // Products of the even lanes, then of the odd ones.
+    __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+    for (const __m256i x : tile) {
+      even = _mm256_add_epi64(even, _mm256_mul_epi32(x, x));
+      const __m256i y = _mm256_srli_epi64(x, 32);
+      odd = _mm256_add_epi64(odd, _mm256_mul_epi32(y, y));
+    }
+    const __m256i pairs_low = _mm256_unpacklo_epi64(even, odd);   // 0 1 | 4 5
+    const __m256i pairs_high = _mm256_unpackhi_epi64(even, odd);  // 2 3 | 6 7
+    Store64(squares, _mm256_add_epi64(Load64(squares),
+                                      _mm256_permute2x128_si256(pairs_low, pairs_high, 0x20)));
+    Store64(squares + 4, _mm256_add_epi64(Load64(squares + 4),
+                                          _mm256_permute2x128_si256(pairs_low, pairs_high, 0x31)));
+  }
+
+  /// [4][8] bytes -> [8][4]
+  static OQAT_INLINE void Interleave(const std::uint8_t* in, std::uint8_t* out) {
+    const __m256i pairs = _mm256_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15,  //
+                                           0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+    const __m256i x =
+        _mm256_shuffle_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(in)), pairs);
+    const __m128i first = _mm256_castsi256_si128(x), second = _mm256_extracti128_si256(x, 1);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi16(first, second));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi16(first, second));
+  }
+
+ private:
+  template <class T>
+  static OQAT_INLINE __m256i Load64(const T* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  template <class T>
+  static OQAT_INLINE void Store64(T* p, __m256i a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a);
+  }
+};
+
+/// What all dot products on 32 codes share.
+struct Avx2Operands {
+  using Acc = __m256i;
+  using Weights = __m256i;
+
+  static OQAT_INLINE Acc Zero() { return _mm256_setzero_si256(); }
+  /// Keeps them in registers here.
+  static OQAT_INLINE void Pin(Acc (&acc)[kTile]) {
+    asm volatile("" : "+x"(acc[0]), "+x"(acc[1]), "+x"(acc[2]), "+x"(acc[3]));
+  }
+  static OQAT_INLINE Weights LoadWeights(const std::int8_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static OQAT_INLINE __m256i LoadCodes(const std::uint8_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static OQAT_INLINE __m256i Broadcast(const std::uint8_t* p) {
+    std::int32_t four;
+    __builtin_memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+  }
+};
+
+}  // namespace
+}  // namespace oqat::runtime

@@ -1,0 +1,510 @@
+#pragma once
+// The loops of every kernel, over a vector type V and a dot product D. Included once by each
+// instruction set's file, inside its own namespace's types; nothing here may be inlined elsewhere.
+//
+// No function of the standard library that might be compiled out of line is used: the linker could
+// keep a copy that needs this file's instructions for the whole program.
+//
+// V: F (8 floats), I (8 int32) and operations on them. D: Acc, Zero, Step (acc += dot of 4 codes
+// and 4 weights per lane) and Total (the exact int32 sums); kSteps is how often Step may be called
+// before Total.
+
+#include <cstring>
+
+#include "runtime/kernels.h"
+
+#define OQAT_INLINE inline __attribute__((always_inline))
+// Vectors in registers want their loops unrolled; the portable kernels, whose vectors are arrays,
+// do not (and GCC would need minutes and gigabytes for them).
+#ifndef OQAT_UNROLL
+#define OQAT_PRAGMA(text) _Pragma(#text)
+#define OQAT_UNROLL(n) OQAT_PRAGMA(GCC unroll n)
+#endif
+
+namespace oqat::runtime {
+namespace {
+
+template <class T>
+OQAT_INLINE constexpr T Least(T a, T b) {
+  return a < b ? a : b;
+}
+
+/// Pixels computed together: their codes fill one 32-byte store.
+constexpr int kTile = 4;
+
+template <class V, Rectifier R>
+OQAT_INLINE typename V::F Rectify(typename V::F y) {
+  if constexpr (R == Rectifier::kRelu) return V::Max(y, V::Set(0));
+  if constexpr (R == Rectifier::kHSwish) {
+    const auto gate = V::Min(V::Max(V::Add(y, V::Set(3)), V::Set(0)), V::Set(6));
+    return V::Mul(y, V::Mul(gate, V::Set(1.0F / 6)));
+  }
+  return y;
+}
+
+/// Ends a tile as Finish says.
+template <class V, Rectifier R, bool kReal, bool kCodes>
+struct FinishSink {
+  const Finish& finish;
+
+  template <class Sum>
+  OQAT_INLINE void Tile(int block, std::int64_t pixel, int, const Sum (&sums)[kTile]) const {
+    const typename V::F scale = V::Load(finish.scale + block * kBlock);
+    const typename V::F bias = V::Load(finish.bias + block * kBlock);
+    const std::int64_t at = (block * finish.plane + pixel) * kBlock;
+    typename V::I codes[kTile];
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) {
+      typename V::F y = Rectify<V, R>(V::Fma(V::ToFloat(sums[i]), scale, bias));
+      if constexpr (kReal) {
+        if (finish.shortcut != nullptr) {
+          y = V::Add(y, V::Load(finish.shortcut + at + i * kBlock));
+        }
+        V::Store(finish.real + at + i * kBlock, y);
+      }
+      if constexpr (kCodes) {
+        const auto x = V::Mul(y, V::Set(finish.inverse_step));
+        const auto clipped = V::Min(V::Max(x, V::Set(finish.low)), V::Set(finish.high));
+        codes[i] = V::Add(V::Round(clipped), V::SetInt(finish.offset));
+      }
+    }
+    if constexpr (kCodes) V::StoreCodes(finish.codes + at, codes);
+  }
+};
+
+/// Adds a tile's sums and their squares, exactly.
+template <class V>
+struct SumsSink {
+  const ChannelSums& sums;
+
+  template <class Sum>
+  OQAT_INLINE void Tile(int block, std::int64_t, int valid, const Sum (&tile)[kTile]) const {
+    if (valid >= kTile) {
+      V::AddSums(tile, sums.sum + block * kBlock, sums.squares + block * kBlock);
+      return;
+    }
+    for (int i = 0; i < valid; ++i) {
+      std::int32_t lanes[kBlock];
+      V::Store(lanes, tile[i]);
+      for (int c = 0; c < kBlock; ++c) {
+        const std::int64_t value = lanes[c];
+        sums.sum[block * kBlock + c] += value;
+        sums.squares[block * kBlock + c] += static_cast<std::uint64_t>(value * value);
+      }
+    }
+  }
+};
+
+/// Calls work(sink) with the sink that `finish` asks for.
+template <class V, Rectifier R, class Work>
+void WithOutputs(const Finish& finish, Work&& work) {
+  if (finish.real != nullptr && finish.codes != nullptr) {
+    work(FinishSink<V, R, true, true>{finish});
+  } else if (finish.real != nullptr) {
+    work(FinishSink<V, R, true, false>{finish});
+  } else {
+    work(FinishSink<V, R, false, true>{finish});
+  }
+}
+
+template <class V, class Work>
+void WithSink(const Finish& finish, Work&& work) {
+  // Codes alone that start at 0 are rectified by being clipped.
+  const bool clipped = finish.real == nullptr && finish.low >= 0;
+  switch (finish.rectifier) {
+    case Rectifier::kHSwish: WithOutputs<V, Rectifier::kHSwish>(finish, work); return;
+    case Rectifier::kRelu:
+      if (!clipped) {
+        WithOutputs<V, Rectifier::kRelu>(finish, work);
+        return;
+      }
+      [[fallthrough]];
+    case Rectifier::kNone: WithOutputs<V, Rectifier::kNone>(finish, work); return;
+  }
+}
+
+/// One tile of kOut blocks of outputs.
+template <class V, class D, int kOut, class Sink>
+OQAT_INLINE void PointwiseTile(const Pointwise& conv, int block, std::int64_t pixel,
+                               const Sink& sink) {
+  typename V::I sums[kOut][kTile];
+  OQAT_UNROLL(2)
+  for (int o = 0; o < kOut; ++o) {
+    const auto init = V::Load(conv.init + (block + o) * kBlock);
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) sums[o][i] = init;
+  }
+  const std::uint8_t* in = conv.in + pixel * kBlock;
+  const std::int64_t in_block = conv.in_plane * kBlock;
+  const std::int8_t* weights = conv.weights + block * conv.weight_block;
+  const int steps = conv.in_channels / 4;
+  for (int begin = 0; begin < steps; begin += D::kSteps) {
+    const int end = Least(steps, begin + D::kSteps);
+    typename D::Acc acc[kOut][kTile];
+    OQAT_UNROLL(2)
+    for (int o = 0; o < kOut; ++o) {
+      OQAT_UNROLL(4)
+      for (int i = 0; i < kTile; ++i) acc[o][i] = D::Zero();
+    }
+    // Two steps read one block of inputs.
+    for (int k = begin; k < end; k += 2) {
+      OQAT_UNROLL(2)
+      for (int half = 0; half < 2; ++half) {
+        typename D::Weights w[kOut];
+        OQAT_UNROLL(2)
+        for (int o = 0; o < kOut; ++o) {
+          w[o] = D::LoadWeights(weights + o * conv.weight_block + (k + half) * 32);
+        }
+        OQAT_UNROLL(4)
+        for (int i = 0; i < kTile; ++i) {
+          const auto x = D::Broadcast(in + i * kBlock + half * 4);
+          OQAT_UNROLL(2)
+          for (int o = 0; o < kOut; ++o) acc[o][i] = D::Step(acc[o][i], x, w[o]);
+        }
+        // Without this GCC computes products of both halves first and spills the sums.
+        OQAT_UNROLL(2)
+        for (int o = 0; o < kOut; ++o) D::Pin(acc[o]);
+      }
+      in += in_block;
+    }
+    OQAT_UNROLL(2)
+    for (int o = 0; o < kOut; ++o) {
+      OQAT_UNROLL(4)
+      for (int i = 0; i < kTile; ++i) sums[o][i] = V::Add(sums[o][i], D::Total(acc[o][i]));
+    }
+  }
+  const int valid = static_cast<int>(Least<std::int64_t>(kTile, conv.pixels - pixel));
+  OQAT_UNROLL(2)
+  for (int o = 0; o < kOut; ++o) sink.Tile(block + o, pixel, valid, sums[o]);
+}
+
+template <class V, class D, class Sink>
+void RunPointwise(const Pointwise& conv, const Sink& sink) {
+  // A panel of inputs stays in the first-level cache while all weights pass by.
+  const std::int64_t panel =
+      -Least<std::int64_t>(-4 * kTile, -(16384 / conv.in_channels / kTile * kTile));
+  const int blocks = conv.out_channels / kBlock;
+  for (std::int64_t begin = 0; begin < conv.pixels; begin += panel) {
+    const std::int64_t end = Least(conv.pixels, begin + panel);
+    int block = 0;
+    for (; block + 2 <= blocks; block += 2) {
+      for (std::int64_t p = begin; p < end; p += kTile) {
+        PointwiseTile<V, D, 2>(conv, block, p, sink);
+      }
+    }
+    for (; block < blocks; ++block) {
+      for (std::int64_t p = begin; p < end; p += kTile) {
+        PointwiseTile<V, D, 1>(conv, block, p, sink);
+      }
+    }
+  }
+}
+
+/// The last rows of one block of channels, with the codes of 4 neighbouring pixels side by side:
+/// row[x][8][4] holds pixels x to x + 3 of the padded row, for each channel.
+class TapRows {
+ public:
+  explicit TapRows(const Depthwise& conv)
+      : conv_(conv),
+        padding_(conv.kernel / 2),
+        width_(TapRowWidth(conv)),
+        row_bytes_(std::int64_t{width_} * 32),
+        rows_(conv.scratch),
+        copy_(conv.scratch + (kTapRows + 1) * row_bytes_) {
+    std::memset(rows_ + kTapRows * row_bytes_, 0, static_cast<std::size_t>(row_bytes_));
+    std::memset(copy_, 0, static_cast<std::size_t>(width_ + 4) * kBlock);
+  }
+
+  /// Begins an image; `plane` is its first pixel of the block in use.
+  void Begin(const std::uint8_t* plane) {
+    plane_ = plane;
+    next_ = 0;
+  }
+
+  /// Makes input rows below `end` available.
+  template <class V>
+  OQAT_INLINE void Advance(int end) {
+    for (; next_ < Least(end, conv_.size); ++next_) {
+      const auto row = static_cast<std::size_t>(conv_.size) * kBlock;
+      std::memcpy(copy_ + static_cast<std::size_t>(padding_) * kBlock,
+                  plane_ + static_cast<std::size_t>(next_) * row, row);
+      std::uint8_t* taps = rows_ + next_ % kTapRows * row_bytes_;
+      // With stride 2 only even places are read.
+      for (int x = 0; x < width_; x += conv_.stride) {
+        V::Interleave(copy_ + x * kBlock, taps + std::int64_t{x} * 32);
+      }
+    }
+  }
+
+  /// Row y of the input; outside it, zeros.
+  const std::uint8_t* Row(int y) const {
+    const bool inside = y >= 0 && y < conv_.size;
+    return rows_ + (inside ? y % kTapRows : kTapRows) * row_bytes_;
+  }
+
+ private:
+  const Depthwise& conv_;
+  const int padding_;
+  const int width_;
+  const std::int64_t row_bytes_;
+  std::uint8_t* const rows_;  ///< the last one stays zero
+  std::uint8_t* const copy_;  ///< one row with its padding
+  const std::uint8_t* plane_ = nullptr;
+  int next_ = 0;
+};
+
+/// kTiles tiles of one row of outputs.
+template <class V, class D, int kKernel, int kTiles, class Sink>
+OQAT_INLINE void DepthwiseTile(const Depthwise& conv, const std::uint8_t* const (&rows)[kKernel],
+                               const std::int8_t* weights, int x, int block, std::int64_t pixel,
+                               const Sink& sink) {
+  constexpr int kGroups = TapGroups(kKernel);
+  typename D::Acc acc[kTiles * kTile];
+  OQAT_UNROLL(8)
+  for (int i = 0; i < kTiles * kTile; ++i) acc[i] = D::Zero();
+  const int step = conv.stride * 32;
+  OQAT_UNROLL(7)
+  for (int ky = 0; ky < kKernel; ++ky) {
+    const std::uint8_t* row = rows[ky] + x * step;
+    OQAT_UNROLL(2)
+    for (int g = 0; g < kGroups; ++g) {
+      const auto w = D::LoadWeights(weights + (ky * kGroups + g) * 32);
+      OQAT_UNROLL(8)
+      for (int i = 0; i < kTiles * kTile; ++i) {
+        acc[i] = D::Step(acc[i], D::LoadCodes(row + i * step + g * 128), w);
+      }
+    }
+  }
+  OQAT_UNROLL(2)
+  for (int t = 0; t < kTiles; ++t) {
+    typename V::I sums[kTile];
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) sums[i] = D::Total(acc[t * kTile + i]);
+    const int valid = Least(kTile, conv.out_size - x - t * kTile);
+    sink.Tile(block, pixel + t * kTile, valid, sums);
+  }
+}
+
+template <class V, class D, int kKernel, class Sink>
+void RunDepthwiseKernel(const Depthwise& conv, const Sink& sink) {
+  constexpr int kGroups = TapGroups(kKernel);
+  static_assert(kKernel * kGroups <= D::kSteps);
+  const int rounded = (conv.out_size + kTile - 1) / kTile * kTile;
+  TapRows taps(conv);
+  for (int block = 0; block < conv.channels / kBlock; ++block) {
+    const std::int8_t* weights = conv.weights + block * kKernel * kGroups * 32;
+    for (std::int64_t image = 0; image < conv.images; ++image) {
+      taps.Begin(conv.in + (block * conv.in_plane + image * conv.size * conv.size) * kBlock);
+      for (int y = 0; y < conv.out_size; ++y) {
+        const int first = y * conv.stride - kKernel / 2;
+        taps.template Advance<V>(first + kKernel);
+        const std::uint8_t* rows[kKernel];
+        for (int ky = 0; ky < kKernel; ++ky) rows[ky] = taps.Row(first + ky);
+        // A tile's surplus pixels are overwritten by those that follow, or fall into the slack.
+        const std::int64_t pixel = (image * conv.out_size + y) * conv.out_size;
+        int x = 0;
+        for (; x + 2 * kTile <= rounded; x += 2 * kTile) {
+          DepthwiseTile<V, D, kKernel, 2>(conv, rows, weights, x, block, pixel + x, sink);
+        }
+        if (x < rounded) {
+          DepthwiseTile<V, D, kKernel, 1>(conv, rows, weights, x, block, pixel + x, sink);
+        }
+      }
+    }
+  }
+}
+
+template <class V, class D, class Sink>
+void RunDepthwise(const Depthwise& conv, const Sink& sink) {
+  switch (conv.kernel) {
+    case 3: RunDepthwiseKernel<V, D, 3>(conv, sink); return;
+    case 5: RunDepthwiseKernel<V, D, 5>(conv, sink); return;
+    default: RunDepthwiseKernel<V, D, 7>(conv, sink); return;
+  }
+}
+
+template <class V, int kOut>
+OQAT_INLINE void StemTile(const Stem& stem, const float* image, int block, int y, int x,
+                          std::int64_t pixel) {
+  const int taps = stem.in_channels * 9;
+  const float* weights = stem.weights + static_cast<std::int64_t>(block) * taps * kBlock;
+  typename V::F acc[kOut][kTile];
+  OQAT_UNROLL(2)
+  for (int o = 0; o < kOut; ++o) {
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) acc[o][i] = V::Set(0.0F);
+  }
+  for (int c = 0; c < stem.in_channels; ++c) {
+    for (int ky = 0; ky < 3; ++ky) {
+      const float* in = image +
+                        (std::int64_t{c} * (stem.size + 2) + y * stem.stride + ky) * stem.row +
+                        std::int64_t{x} * stem.stride;
+      OQAT_UNROLL(3)
+      for (int kx = 0; kx < 3; ++kx) {
+        const int tap = (c * 3 + ky) * 3 + kx;
+        OQAT_UNROLL(4)
+        for (int i = 0; i < kTile; ++i) {
+          const auto value = V::Set(in[i * stem.stride + kx]);
+          OQAT_UNROLL(2)
+          for (int o = 0; o < kOut; ++o) {
+            acc[o][i] = V::Fma(value, V::Load(weights + (o * taps + tap) * kBlock), acc[o][i]);
+          }
+        }
+      }
+    }
+  }
+  OQAT_UNROLL(2)
+  for (int o = 0; o < kOut; ++o) {
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) {
+      V::Store(stem.out + ((block + o) * stem.plane + pixel + i) * kBlock, acc[o][i]);
+    }
+  }
+}
+
+template <class V>
+void RunStem(const Stem& stem) {
+  const int blocks = stem.out_channels / kBlock;
+  for (std::int64_t n = 0; n < stem.images; ++n) {
+    const float* image = stem.in + n * stem.in_channels * (stem.size + 2) * stem.row;
+    for (int y = 0; y < stem.out_size; ++y) {
+      for (int x = 0; x < stem.out_size; x += kTile) {
+        const std::int64_t pixel = (n * stem.out_size + y) * stem.out_size + x;
+        int block = 0;
+        for (; block + 2 <= blocks; block += 2) StemTile<V, 2>(stem, image, block, y, x, pixel);
+        if (block < blocks) StemTile<V, 1>(stem, image, block, y, x, pixel);
+      }
+    }
+  }
+}
+
+template <class V, int kOut>
+OQAT_INLINE void DenseTile(const Dense& dense, int block, std::int64_t pixel) {
+  typename V::F acc[kOut][kTile];
+  OQAT_UNROLL(2)
+  for (int o = 0; o < kOut; ++o) {
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) acc[o][i] = V::Load(dense.bias + (block + o) * kBlock);
+  }
+  const float* weights = dense.weights + block * dense.weight_block;
+  for (int k = 0; k < dense.in_channels / kBlock; ++k) {
+    const float* in = dense.in + (k * dense.in_plane + pixel) * kBlock;
+    OQAT_UNROLL(8)
+    for (int c = 0; c < kBlock; ++c) {
+      OQAT_UNROLL(2)
+      for (int o = 0; o < kOut; ++o) {
+        const auto w = V::Load(weights + o * dense.weight_block + (k * kBlock + c) * kBlock);
+        OQAT_UNROLL(4)
+        for (int i = 0; i < kTile; ++i) {
+          acc[o][i] = V::Fma(V::Set(in[i * kBlock + c]), w, acc[o][i]);
+        }
+      }
+    }
+  }
+  OQAT_UNROLL(2)
+  for (int o = 0; o < kOut; ++o) {
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) {
+      V::Store(dense.out + ((block + o) * dense.plane + pixel + i) * kBlock, acc[o][i]);
+    }
+  }
+}
+
+template <class V>
+void RunDense(const Dense& dense) {
+  const int blocks = dense.out_channels / kBlock;
+  int block = 0;
+  for (; block + 2 <= blocks; block += 2) {
+    for (std::int64_t p = 0; p < dense.pixels; p += kTile) DenseTile<V, 2>(dense, block, p);
+  }
+  for (; block < blocks; ++block) {
+    for (std::int64_t p = 0; p < dense.pixels; p += kTile) DenseTile<V, 1>(dense, block, p);
+  }
+}
+
+template <class V>
+void RunFinish(const float* in, std::int64_t pixels, int channels, const Finish& finish) {
+  WithSink<V>(finish, [&](const auto& sink) {
+    for (int block = 0; block < channels / kBlock; ++block) {
+      for (std::int64_t p = 0; p < pixels; p += kTile) {
+        typename V::F tile[kTile];
+        for (int i = 0; i < kTile; ++i) {
+          tile[i] = V::Load(in + (block * finish.plane + p + i) * kBlock);
+        }
+        sink.Tile(block, p, kTile, tile);
+      }
+    }
+  });
+}
+
+template <class V>
+void RunPool(const float* in, std::int64_t plane, std::int64_t images,
+             std::int64_t pixels_per_image, int channels, float* out, std::int64_t out_plane) {
+  const auto scale = V::Set(1.0F / static_cast<float>(pixels_per_image));
+  for (int block = 0; block < channels / kBlock; ++block) {
+    for (std::int64_t n = 0; n < images; ++n) {
+      const float* pixel = in + (block * plane + n * pixels_per_image) * kBlock;
+      auto sum = V::Set(0.0F);
+      for (std::int64_t p = 0; p < pixels_per_image; ++p)
+        sum = V::Add(sum, V::Load(pixel + p * kBlock));
+      V::Store(out + (block * out_plane + n) * kBlock, V::Mul(sum, scale));
+    }
+  }
+}
+
+template <class V>
+void RunGate(const float* in, std::int64_t plane, std::int64_t images,
+             std::int64_t pixels_per_image, int channels, const float* gates,
+             std::int64_t gate_plane, const Finish& finish) {
+  const auto inverse = V::Set(finish.inverse_step);
+  for (int block = 0; block < channels / kBlock; ++block) {
+    for (std::int64_t n = 0; n < images; ++n) {
+      const auto gate = V::Load(gates + (block * gate_plane + n) * kBlock);
+      const std::int64_t begin = n * pixels_per_image;
+      for (std::int64_t p = begin; p < begin + pixels_per_image; p += kTile) {
+        typename V::I codes[kTile];
+        OQAT_UNROLL(4)
+        for (int i = 0; i < kTile; ++i) {
+          const auto y = V::Mul(V::Load(in + (block * plane + p + i) * kBlock), gate);
+          const auto x = V::Max(V::Mul(y, inverse), V::Set(finish.low));
+          codes[i] = V::Add(V::Round(V::Min(x, V::Set(finish.high))), V::SetInt(finish.offset));
+        }
+        V::StoreCodes(finish.codes + (block * finish.plane + p) * kBlock, codes);
+      }
+    }
+  }
+}
+
+/// The table of one instruction set.
+template <class V, class Narrow, class Wide>
+constexpr Kernels TableOf(Isa isa) {
+  Kernels table{};
+  table.isa = isa;
+  table.pointwise = [](const Pointwise& conv, const Finish& finish) {
+    WithSink<V>(finish, [&](const auto& sink) {
+      conv.narrow ? RunPointwise<V, Narrow>(conv, sink) : RunPointwise<V, Wide>(conv, sink);
+    });
+  };
+  table.pointwise_sums = [](const Pointwise& conv, const ChannelSums& sums) {
+    const SumsSink<V> sink{sums};
+    conv.narrow ? RunPointwise<V, Narrow>(conv, sink) : RunPointwise<V, Wide>(conv, sink);
+  };
+  table.depthwise = [](const Depthwise& conv, const Finish& finish) {
+    WithSink<V>(finish, [&](const auto& sink) {
+      conv.narrow ? RunDepthwise<V, Narrow>(conv, sink) : RunDepthwise<V, Wide>(conv, sink);
+    });
+  };
+  table.depthwise_sums = [](const Depthwise& conv, const ChannelSums& sums) {
+    const SumsSink<V> sink{sums};
+    conv.narrow ? RunDepthwise<V, Narrow>(conv, sink) : RunDepthwise<V, Wide>(conv, sink);
+  };
+  table.stem = RunStem<V>;
+  table.dense = RunDense<V>;
+  table.finish = RunFinish<V>;
+  table.pool = RunPool<V>;
+  table.gate = RunGate<V>;
+  return table;
+}
+
+}  // namespace
+}  // namespace oqat::runtime

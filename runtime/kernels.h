@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/isa.h"
+
+// The arithmetic of integer inference: one table of functions per instruction set. All tables give
+// the same bits. Integer sums are exact in any order; every float is one chain of operations whose
+// order is written down in kernel_body.h, fused multiply-adds included, and no chain is spread over
+// lanes.
+//
+// Planes: activations are blocked by 8 channels, [channels / 8][plane][8], where `plane` is the
+// number of pixels of all images together, plus slack (PlanePixels). Codes are bytes, 0 to 255: a
+// signed code is stored with `offset` added.
+namespace oqat::runtime {
+
+constexpr int kBlock = 8;  ///< channels per block
+
+/// Channels to allocate for `channels`: whole blocks. What is beyond has weights of 0.
+constexpr int Padded(int channels) { return (channels + kBlock - 1) / kBlock * kBlock; }
+
+/// Pixels to allocate for a plane that holds `pixels`: kernels write up to 4 pixels more.
+constexpr std::int64_t PlanePixels(std::int64_t pixels) { return (pixels + 3) / 4 * 4 + 4; }
+
+enum class Rectifier { kNone, kRelu, kHSwish };
+
+/// What becomes of the sums of a convolution: y = rectifier(fma(sum, scale, bias)) (+ shortcut);
+/// real = y; code = clip(round_half_even(y * inverse_step), low, high) + offset.
+struct Finish {
+  const float* scale = nullptr;  ///< [out]
+  const float* bias = nullptr;   ///< [out]
+  Rectifier rectifier = Rectifier::kNone;
+  const float* shortcut = nullptr;  ///< planes as `real`; may be `real` itself; only with `real`
+  float* real = nullptr;            ///< planes, or null
+  std::uint8_t* codes = nullptr;    ///< planes, or null
+  std::int64_t plane = 0;           ///< pixels from one block of outputs to the next
+  float inverse_step = 1;
+  float low = 0, high = 0;
+  int offset = 0;
+};
+
+/// Exact sums of one convolution's outputs per channel, over the valid pixels.
+struct ChannelSums {
+  std::int64_t* sum = nullptr;       ///< [out], added to
+  std::uint64_t* squares = nullptr;  ///< [out], added to
+};
+
+/// 1x1 convolution of codes. Weights: [out / 8][in / 4][8][4].
+struct Pointwise {
+  const std::uint8_t* in = nullptr;
+  std::int64_t in_plane = 0;  ///< pixels from one block of inputs to the next
+  std::int64_t pixels = 0;
+  int in_channels = 0;   ///< a multiple of 8
+  int out_channels = 0;  ///< a multiple of 8
+  const std::int8_t* weights = nullptr;
+  std::int64_t weight_block = 0;       ///< bytes from one block of outputs to the next
+  const std::int32_t* init = nullptr;  ///< [out]: what sums start from
+  bool narrow = true;                  ///< codes at most 15 and weights at most 8 in magnitude
+};
+
+/// Depthwise convolution of unsigned codes, padding kernel / 2. Weights:
+/// [channels / 8][kernel][TapGroups(kernel)][8][4], taps beyond the kernel 0.
+struct Depthwise {
+  const std::uint8_t* in = nullptr;
+  std::int64_t in_plane = 0;
+  std::int64_t images = 0;
+  int channels = 0;  ///< a multiple of 8
+  int size = 0;      ///< input height = width
+  int out_size = 0;
+  int kernel = 0, stride = 1;
+  const std::int8_t* weights = nullptr;
+  bool narrow = true;
+  std::uint8_t* scratch = nullptr;  ///< DepthwiseScratch bytes
+};
+
+constexpr int TapGroups(int kernel) { return (kernel + 3) / 4; }
+constexpr int kMaxKernel = 7;
+constexpr int kTapRows = 8;  ///< input rows kept with their taps side by side; above kMaxKernel
+
+/// Places in such a row: what the last, partly surplus, tile of a row of outputs reads, and at
+/// least the padded row.
+constexpr int TapRowWidth(const Depthwise& conv) {
+  const int outputs = (conv.out_size + 3) / 4 * 4;
+  const int read = (outputs - 1) * conv.stride + 4 * (TapGroups(conv.kernel) - 1) + 1;
+  const int padded = conv.size + 2 * (conv.kernel / 2);
+  return read > padded ? read : padded;
+}
+constexpr std::int64_t DepthwiseScratch(const Depthwise& conv) {
+  return std::int64_t{TapRowWidth(conv)} * 32 * (kTapRows + 1) + (TapRowWidth(conv) + 4) * kBlock;
+}
+
+/// Float 3x3 convolution, padding 1. Weights: [out / 8][channels][3][3][8].
+struct Stem {
+  const float* in = nullptr;  ///< [images][channels][size + 2][row]: padded with zeros
+  std::int64_t row = 0;       ///< floats per padded row, at least size + 2 + 4 * stride
+  std::int64_t images = 0;
+  int in_channels = 3, out_channels = 0;
+  int size = 0, out_size = 0, stride = 1;
+  const float* weights = nullptr;
+  float* out = nullptr;  ///< planes
+  std::int64_t plane = 0;
+};
+
+/// Matrix product of planes: y = bias + sum over inputs, in their order, fused. Weights:
+/// [out / 8][in][8].
+struct Dense {
+  const float* in = nullptr;  ///< planes
+  std::int64_t in_plane = 0, pixels = 0;
+  int in_channels = 0, out_channels = 0;  ///< multiples of 8
+  const float* weights = nullptr;
+  std::int64_t weight_block = 0;  ///< floats from one block of outputs to the next
+  const float* bias = nullptr;    ///< [out]
+  float* out = nullptr;           ///< planes
+  std::int64_t plane = 0;
+};
+
+struct Kernels {
+  Isa isa;
+  void (*pointwise)(const Pointwise&, const Finish&);
+  void (*pointwise_sums)(const Pointwise&, const ChannelSums&);
+  void (*depthwise)(const Depthwise&, const Finish&);
+  void (*depthwise_sums)(const Depthwise&, const ChannelSums&);
+  void (*stem)(const Stem&);
+  void (*dense)(const Dense&);
+  /// Applies a Finish to float planes: sums that are already float.
+  void (*finish)(const float* in, std::int64_t pixels, int channels, const Finish&);
+  /// mean[i][c] = float(sum over the image's pixels, in order) / pixels_per_image, as planes of
+  /// `images` pixels.
+  void (*pool)(const float* in, std::int64_t plane, std::int64_t images,
+               std::int64_t pixels_per_image, int channels, float* out, std::int64_t out_plane);
+  /// code = clip(round(in * gate * inverse_step)); gate: planes of one pixel per image.
+  void (*gate)(const float* in, std::int64_t plane, std::int64_t images,
+               std::int64_t pixels_per_image, int channels, const float* gates,
+               std::int64_t gate_plane, const Finish&);
+};
+
+/// The table for an instruction set that this machine and build have.
+const Kernels& KernelsFor(Isa isa);
+
+}  // namespace oqat::runtime

@@ -1,0 +1,125 @@
+// Plain C++ for any processor: the definition that the other kernels are tested against.
+#include <cmath>
+
+#define OQAT_UNROLL(n)
+
+#include "runtime/kernel_body.h"
+#include "runtime/kernel_tables.h"
+
+namespace oqat::runtime {
+namespace {
+
+struct Portable {
+  struct F {
+    float v[kBlock];
+  };
+  struct I {
+    std::int32_t v[kBlock];
+  };
+
+  template <class T, class Op>
+  static OQAT_INLINE T Map(Op&& op) {
+    T out;
+    for (int i = 0; i < kBlock; ++i) out.v[i] = op(i);
+    return out;
+  }
+
+  static F Load(const float* p) {
+    return Map<F>([&](int i) { return p[i]; });
+  }
+  static I Load(const std::int32_t* p) {
+    return Map<I>([&](int i) { return p[i]; });
+  }
+  static void Store(float* p, const F& a) { std::memcpy(p, a.v, sizeof a.v); }
+  static void Store(std::int32_t* p, const I& a) { std::memcpy(p, a.v, sizeof a.v); }
+  static F Set(float x) {
+    return Map<F>([&](int) { return x; });
+  }
+  static I SetInt(int x) {
+    return Map<I>([&](int) { return x; });
+  }
+  static F Add(const F& a, const F& b) {
+    return Map<F>([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static I Add(const I& a, const I& b) {
+    return Map<I>([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static F Mul(const F& a, const F& b) {
+    return Map<F>([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  static F Fma(const F& a, const F& b, const F& c) {
+    return Map<F>([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
+  }
+  // As x86 does it: the second one if either is not a number.
+  static F Max(const F& a, const F& b) {
+    return Map<F>([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+  }
+  static F Min(const F& a, const F& b) {
+    return Map<F>([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
+  }
+  static F ToFloat(const F& a) { return a; }
+  static F ToFloat(const I& a) {
+    return Map<F>([&](int i) { return static_cast<float>(a.v[i]); });
+  }
+  static I Round(const F& a) {
+    return Map<I>([&](int i) { return static_cast<std::int32_t>(std::lrint(a.v[i])); });
+  }
+  static void StoreCodes(std::uint8_t* out, const I (&codes)[kTile]) {
+    for (int t = 0; t < kTile; ++t) {
+      for (int i = 0; i < kBlock; ++i) {
+        out[t * kBlock + i] = static_cast<std::uint8_t>(codes[t].v[i]);
+      }
+    }
+  }
+  static void AddSums(const I (&tile)[kTile], std::int64_t* sum, std::uint64_t* squares) {
+    for (int t = 0; t < kTile; ++t) {
+      for (int i = 0; i < kBlock; ++i) {
+        const std::int64_t value = tile[t].v[i];
+        sum[i] += value;
+        squares[i] += static_cast<std::uint64_t>(value * value);
+      }
+    }
+  }
+  /// [4][8] bytes -> [8][4]
+  static void Interleave(const std::uint8_t* in, std::uint8_t* out) {
+    for (int i = 0; i < kBlock; ++i) {
+      for (int t = 0; t < 4; ++t) out[i * 4 + t] = in[t * kBlock + i];
+    }
+  }
+};
+
+struct PortableDot {
+  using Acc = Portable::I;
+  struct Codes {
+    std::uint8_t v[32];
+  };
+  using Weights = const std::int8_t*;
+  static constexpr int kSteps = 1 << 20;
+
+  static Acc Zero() { return Portable::SetInt(0); }
+  static void Pin(const Acc (&)[kTile]) {}
+  static Acc Total(const Acc& acc) { return acc; }
+  static Weights LoadWeights(const std::int8_t* p) { return p; }
+  static Codes LoadCodes(const std::uint8_t* p) {
+    Codes codes;
+    std::memcpy(codes.v, p, 32);
+    return codes;
+  }
+  static Codes Broadcast(const std::uint8_t* p) {
+    Codes codes;
+    for (int i = 0; i < kBlock; ++i) std::memcpy(codes.v + i * 4, p, 4);
+    return codes;
+  }
+  static Acc Step(Acc acc, const Codes& x, Weights w) {
+    for (int i = 0; i < kBlock; ++i) {
+      for (int t = 0; t < 4; ++t) acc.v[i] += x.v[i * 4 + t] * w[i * 4 + t];
+    }
+    return acc;
+  }
+};
+
+}  // namespace
+
+const Kernels kPortableKernels = TableOf<Portable, PortableDot, PortableDot>(Isa::kPortable);
+
+}  // namespace oqat::runtime

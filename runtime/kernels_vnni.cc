@@ -1,0 +1,22 @@
+// Compiled with -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512vnni.
+#include "runtime/avx2.h"
+#include "runtime/kernel_tables.h"
+
+namespace oqat::runtime {
+namespace {
+
+/// One instruction for 32 multiply-adds, exact for all codes.
+struct VnniDot : Avx2Operands {
+  static constexpr int kSteps = 1 << 20;
+
+  static OQAT_INLINE Acc Step(Acc acc, __m256i codes, __m256i weights) {
+    return _mm256_dpbusd_epi32(acc, codes, weights);
+  }
+  static OQAT_INLINE __m256i Total(Acc acc) { return acc; }
+};
+
+}  // namespace
+
+const Kernels kVnniKernels = TableOf<Avx2, VnniDot, VnniDot>(Isa::kVnni);
+
+}  // namespace oqat::runtime
