@@ -4,11 +4,14 @@
 #include <ATen/Parallel.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "artifacts/model_dir.h"
@@ -16,6 +19,7 @@
 #include "base/random.h"
 #include "bench/plain_net.h"
 #include "runtime/evaluate.h"
+#include "runtime/subnet.h"
 #include "space/metric.h"
 #include "supernet/subnet_evaluator.h"
 
@@ -23,6 +27,44 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using oqat::artifacts::EvaluationResult;
+
+/// Where the time of one subnet goes: recalibration and inference, layer by layer.
+void PrintLayers(const oqat::runtime::QuantizedSupernet& supernet,
+                 const oqat::space::Architecture& architecture,
+                 const oqat::artifacts::EvaluationSet& set, oqat::runtime::Isa isa) {
+  using oqat::runtime::Subnet;
+  const auto compile = Clock::now();
+  Subnet subnet(supernet, architecture, oqat::runtime::KernelsFor(isa));
+  std::printf("compile %.3f ms\n",
+              1e3 * std::chrono::duration<double>(Clock::now() - compile).count());
+  const auto table = [&](const char* what, std::int64_t images, const auto& work) {
+    const auto begin = Clock::now();
+    work();
+    const double all = std::chrono::duration<double>(Clock::now() - begin).count();
+    std::printf("%s: %.0f images/s\n", what, static_cast<double>(images) / all);
+    std::map<std::string, std::pair<double, double>> kinds;
+    for (const Subnet::LayerTime& layer : subnet.TakeTimes()) {
+      const double macs = static_cast<double>(layer.macs);
+      std::printf("  %-32s %-15s %8.2f us/image %7.1f GMAC/s\n", layer.layer.c_str(),
+                  layer.kind.c_str(), 1e6 * layer.seconds / static_cast<double>(images),
+                  macs / layer.seconds / 1e9);
+      kinds[layer.kind].first += layer.seconds;
+      kinds[layer.kind].second += macs;
+    }
+    for (const auto& [kind, sums] : kinds) {
+      std::printf("  %-32s %-15s %8.2f us/image %7.1f GMAC/s %5.1f %%\n", "all", kind.c_str(),
+                  1e6 * sums.first / static_cast<double>(images), sums.second / sums.first / 1e9,
+                  100 * sums.first / all);
+    }
+  };
+  subnet.EnableTiming(true);
+  const std::int64_t calibration = std::min<std::int64_t>(200, set.calibration.count());
+  table("recalibration", calibration,
+        [&] { subnet.Recalibrate(set.calibration, 0, calibration, 100); });
+  const std::int64_t count = std::min<std::int64_t>(1000, set.search.count());
+  std::vector<float> logits(static_cast<std::size_t>(count * subnet.classes()));
+  table("inference", count, [&] { subnet.Run(set.search, 0, count, logits.data()); });
+}
 
 struct Total {
   double seconds = 0, images = 0, worst_top1 = 0;
@@ -38,7 +80,7 @@ EvaluationResult Measure(Total& total, const std::function<EvaluationResult()>& 
 }
 
 int Run(const std::string& dir, const oqat::artifacts::EvaluationProtocol& protocol, int count,
-        std::uint64_t seed, bool with_plain) {
+        std::uint64_t seed, bool with_plain, bool layers) {
   using namespace oqat;
   at::set_num_threads(1);
   const artifacts::ModelDir model = artifacts::LoadModelDir(dir);
@@ -49,6 +91,12 @@ int Run(const std::string& dir, const oqat::artifacts::EvaluationProtocol& proto
               model.space.name.c_str(), static_cast<long long>(counts.calibration),
               static_cast<long long>(counts.images), static_cast<long long>(protocol.batch_size),
               std::string(runtime::IsaName(isa)).c_str());
+  if (layers) {
+    const auto& [bits, path] = *model.checkpoints.begin();
+    const runtime::QuantizedSupernet quantized(artifacts::ReadCheckpoint(path), path);
+    PrintLayers(quantized, space::Largest(model.space, bits), set, isa);
+    return 0;
+  }
   std::printf("%-52s %6s  %8s %8s %8s\n", "architecture", "MMAC", "plain", "torch", "int8");
   Total plain, torch, int8;
   RandomStream random(seed, "bench.evaluate");
@@ -109,7 +157,7 @@ int main(int argc, char** argv) {
   oqat::artifacts::EvaluationProtocol protocol;
   int count = 3;
   std::uint64_t seed = 1;
-  bool no_plain = false;
+  bool no_plain = false, layers = false;
   app.add_option("--model", dir, "model folder")->capture_default_str();
   app.add_option("--architectures", count, "random ones per bit width")->capture_default_str();
   app.add_option("--calibration", protocol.calibration_images, "0: all");
@@ -117,9 +165,10 @@ int main(int argc, char** argv) {
   app.add_option("--batch-size", protocol.batch_size)->capture_default_str();
   app.add_option("--seed", seed)->capture_default_str();
   app.add_flag("--no-plain", no_plain, "leave the plain one out");
+  app.add_flag("--layers", layers, "only the int8 engine's time per layer, of the largest subnet");
   CLI11_PARSE(app, argc, argv);
   try {
-    return Run(dir, protocol, count, seed, !no_plain);
+    return Run(dir, protocol, count, seed, !no_plain, layers);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_evaluate: error: %s\n", error.what());
     return 1;

@@ -222,7 +222,7 @@ class TapRows {
   }
 
   /// Makes input rows below `end` available.
-  template <class V>
+  template <class V, int kStride>
   OQAT_INLINE void Advance(int end) {
     for (; next_ < Least(end, conv_.size); ++next_) {
       const auto row = static_cast<std::size_t>(conv_.size) * kBlock;
@@ -230,7 +230,7 @@ class TapRows {
                   plane_ + static_cast<std::size_t>(next_) * row, row);
       std::uint8_t* taps = rows_ + next_ % kTapRows * row_bytes_;
       // With stride 2 only even places are read.
-      for (int x = 0; x < width_; x += conv_.stride) {
+      for (int x = 0; x < width_; x += kStride) {
         V::Interleave(copy_ + x * kBlock, taps + std::int64_t{x} * 32);
       }
     }
@@ -254,24 +254,31 @@ class TapRows {
 };
 
 /// kTiles tiles of one row of outputs.
-template <class V, class D, int kKernel, int kTiles, class Sink>
+template <class V, class D, int kKernel, int kStride, int kTiles, class Sink>
 OQAT_INLINE void DepthwiseTile(const Depthwise& conv, const std::uint8_t* const (&rows)[kKernel],
                                const std::int8_t* weights, int x, int block, std::int64_t pixel,
                                const Sink& sink) {
   constexpr int kGroups = TapGroups(kKernel);
-  typename D::Acc acc[kTiles * kTile];
-  OQAT_UNROLL(8)
-  for (int i = 0; i < kTiles * kTile; ++i) acc[i] = D::Zero();
-  const int step = conv.stride * 32;
-  OQAT_UNROLL(7)
+  constexpr int kStep = kStride * 32;
+  typename D::Acc acc[kTiles][kTile];
+  OQAT_UNROLL(2)
+  for (int t = 0; t < kTiles; ++t) {
+    OQAT_UNROLL(4)
+    for (int i = 0; i < kTile; ++i) acc[t][i] = D::Zero();
+  }
+  OQAT_UNROLL(1)
   for (int ky = 0; ky < kKernel; ++ky) {
-    const std::uint8_t* row = rows[ky] + x * step;
+    const std::uint8_t* row = rows[ky] + x * kStep;
     OQAT_UNROLL(2)
     for (int g = 0; g < kGroups; ++g) {
       const auto w = D::LoadWeights(weights + (ky * kGroups + g) * 32);
-      OQAT_UNROLL(8)
-      for (int i = 0; i < kTiles * kTile; ++i) {
-        acc[i] = D::Step(acc[i], D::LoadCodes(row + i * step + g * 128), w);
+      OQAT_UNROLL(2)
+      for (int t = 0; t < kTiles; ++t) {
+        OQAT_UNROLL(4)
+        for (int i = 0; i < kTile; ++i) {
+          acc[t][i] = D::Step(acc[t][i], D::LoadCodes(row + (t * kTile + i) * kStep + g * 128), w);
+        }
+        D::Pin(acc[t]);
       }
     }
   }
@@ -279,13 +286,13 @@ OQAT_INLINE void DepthwiseTile(const Depthwise& conv, const std::uint8_t* const 
   for (int t = 0; t < kTiles; ++t) {
     typename V::I sums[kTile];
     OQAT_UNROLL(4)
-    for (int i = 0; i < kTile; ++i) sums[i] = D::Total(acc[t * kTile + i]);
+    for (int i = 0; i < kTile; ++i) sums[i] = D::Total(acc[t][i]);
     const int valid = Least(kTile, conv.out_size - x - t * kTile);
     sink.Tile(block, pixel + t * kTile, valid, sums);
   }
 }
 
-template <class V, class D, int kKernel, class Sink>
+template <class V, class D, int kKernel, int kStride, class Sink>
 void RunDepthwiseKernel(const Depthwise& conv, const Sink& sink) {
   constexpr int kGroups = TapGroups(kKernel);
   static_assert(kKernel * kGroups <= D::kSteps);
@@ -296,30 +303,36 @@ void RunDepthwiseKernel(const Depthwise& conv, const Sink& sink) {
     for (std::int64_t image = 0; image < conv.images; ++image) {
       taps.Begin(conv.in + (block * conv.in_plane + image * conv.size * conv.size) * kBlock);
       for (int y = 0; y < conv.out_size; ++y) {
-        const int first = y * conv.stride - kKernel / 2;
-        taps.template Advance<V>(first + kKernel);
+        const int first = y * kStride - kKernel / 2;
+        taps.template Advance<V, kStride>(first + kKernel);
         const std::uint8_t* rows[kKernel];
         for (int ky = 0; ky < kKernel; ++ky) rows[ky] = taps.Row(first + ky);
         // A tile's surplus pixels are overwritten by those that follow, or fall into the slack.
         const std::int64_t pixel = (image * conv.out_size + y) * conv.out_size;
         int x = 0;
         for (; x + 2 * kTile <= rounded; x += 2 * kTile) {
-          DepthwiseTile<V, D, kKernel, 2>(conv, rows, weights, x, block, pixel + x, sink);
+          DepthwiseTile<V, D, kKernel, kStride, 2>(conv, rows, weights, x, block, pixel + x, sink);
         }
         if (x < rounded) {
-          DepthwiseTile<V, D, kKernel, 1>(conv, rows, weights, x, block, pixel + x, sink);
+          DepthwiseTile<V, D, kKernel, kStride, 1>(conv, rows, weights, x, block, pixel + x, sink);
         }
       }
     }
   }
 }
 
+template <class V, class D, int kKernel, class Sink>
+void RunDepthwiseStride(const Depthwise& conv, const Sink& sink) {
+  conv.stride == 1 ? RunDepthwiseKernel<V, D, kKernel, 1>(conv, sink)
+                   : RunDepthwiseKernel<V, D, kKernel, 2>(conv, sink);
+}
+
 template <class V, class D, class Sink>
 void RunDepthwise(const Depthwise& conv, const Sink& sink) {
   switch (conv.kernel) {
-    case 3: RunDepthwiseKernel<V, D, 3>(conv, sink); return;
-    case 5: RunDepthwiseKernel<V, D, 5>(conv, sink); return;
-    default: RunDepthwiseKernel<V, D, 7>(conv, sink); return;
+    case 3: RunDepthwiseStride<V, D, 3>(conv, sink); return;
+    case 5: RunDepthwiseStride<V, D, 5>(conv, sink); return;
+    default: RunDepthwiseStride<V, D, 7>(conv, sink); return;
   }
 }
 
