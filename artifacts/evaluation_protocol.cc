@@ -1,5 +1,6 @@
 #include "artifacts/evaluation_protocol.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -50,9 +51,29 @@ void Score::Add(const float* logits, const std::int32_t* labels, std::int64_t co
   images_ += count;
 }
 
+double Top1Bound(std::int64_t hits, std::int64_t done, std::int64_t total, std::int64_t checks) {
+  constexpr double kWrong = 1.0 / 200;
+  const double n = static_cast<double>(done), all = static_cast<double>(total);
+  const double most = static_cast<double>(hits + total - done) / all;
+  const double unseen = 1 - (n - 1) / all;
+  const double margin =
+      std::sqrt(unseen * std::log(static_cast<double>(checks) / kWrong) / (2 * n));
+  return std::min(most, static_cast<double>(hits) / n + margin);
+}
+
+bool Score::Hopeless(const EvaluationProtocol& protocol, std::int64_t total) const {
+  if (!protocol.stop_below || images_ == 0 || images_ >= total) return false;
+  const std::int64_t checks = (total + protocol.batch_size - 1) / protocol.batch_size;
+  return Top1Bound(hits_, images_, total, checks) < *protocol.stop_below;
+}
+
 EvaluationResult Score::Result() const {
   const double count = static_cast<double>(images_);
-  return {static_cast<double>(hits_) / count, loss_ / count, images_};
+  EvaluationResult result;
+  result.top1 = static_cast<double>(hits_) / count;
+  result.loss = loss_ / count;
+  result.images = images_;
+  return result;
 }
 
 }  // namespace oqat::artifacts

@@ -15,12 +15,13 @@ pkg_check_modules(TurboJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 # Module mode first: gRPC's configuration then finds the same protobuf, and Torch after both.
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
-find_package(Torch CONFIG REQUIRED)
-
-# Debian's Torch exports its libraries as a list; one interface target, its headers as system ones.
-add_library(oqat_torch INTERFACE)
-target_include_directories(oqat_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-target_link_libraries(oqat_torch INTERFACE ${TORCH_LIBRARIES})
+if(OQAT_TORCH)
+  find_package(Torch CONFIG REQUIRED)
+  # Debian's Torch exports its libraries as a list; one interface target, its headers as system ones.
+  add_library(oqat_torch INTERFACE)
+  target_include_directories(oqat_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  target_link_libraries(oqat_torch INTERFACE ${TORCH_LIBRARIES})
+endif()
 
 if(OQAT_BUILD_TESTS)
   find_package(GTest REQUIRED)

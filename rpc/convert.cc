@@ -65,8 +65,11 @@ v1::SearchSpec ToProto(const SearchSpecParts& parts) {
     *message.add_constraints() = ToProto(constraint);
   }
   message.mutable_bits()->Add(request.bits.begin(), request.bits.end());
-  message.set_calibration_images(parts.calibration_images);
-  message.set_search_images(parts.search_images);
+  message.set_calibration_images(parts.measurement.calibration_images);
+  message.set_search_images(parts.measurement.search_images);
+  message.set_engine(parts.measurement.engine);
+  message.set_cpu(parts.measurement.cpu);
+  message.set_early_stop(parts.measurement.early_stop);
   return message;
 }
 
@@ -95,8 +98,11 @@ SearchSpecParts FromProto(const v1::SearchSpec& message, std::string_view field)
     request.constraints.push_back(parsed);
   }
   request.bits.assign(message.bits().begin(), message.bits().end());
-  parts.calibration_images = message.calibration_images();
-  parts.search_images = message.search_images();
+  parts.measurement.calibration_images = message.calibration_images();
+  parts.measurement.search_images = message.search_images();
+  if (!message.engine().empty()) parts.measurement.engine = message.engine();
+  parts.measurement.cpu = message.cpu();
+  parts.measurement.early_stop = message.early_stop();
   return parts;
 }
 

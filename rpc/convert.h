@@ -11,6 +11,7 @@
 #include "oqat/v1/resources.pb.h"
 #include "search/request.h"
 #include "space/architecture.h"
+#include "space/measurement.h"
 #include "space/metric.h"
 
 // Between the messages of proto/oqat/v1 and the types of the rooms below. Pure functions; those
@@ -32,8 +33,7 @@ v1::Constraint ToProto(const search::Constraint& constraint);
 /// A SearchSpec: the request, and how its candidates are measured.
 struct SearchSpecParts {
   search::SearchRequest request;
-  std::int64_t calibration_images = 0;  ///< 0: all of the evaluation set's
-  std::int64_t search_images = 0;       ///< 0: all of the evaluation set's
+  space::Measurement measurement;
 
   bool operator==(const SearchSpecParts&) const = default;
 };

@@ -12,6 +12,9 @@
 namespace oqat::search {
 namespace {
 
+// The ends of the scale of latencies, which no space can tell.
+constexpr double kFastestMs = 0.01, kSlowestMs = 10'000;
+
 // What an objective's value is where it is worst and best for a minimiser.
 struct Scale {
   double best = 0;
@@ -25,6 +28,8 @@ Scale ScaleOf(const space::SearchSpace& space, const std::vector<int>& bits,
     scale = {0, 1};
   } else if (objective.metric == space::Metric::kLoss) {
     scale = {0, std::log(std::max(2, space.num_classes))};
+  } else if (objective.metric == space::Metric::kLatencyMs) {
+    scale = {LogLatency(kFastestMs), LogLatency(kSlowestMs)};
   } else {
     const auto log_cost = [&](const space::Architecture& a) {
       return LogCost(space::CostMetrics(space, a).at(objective.metric));
@@ -46,7 +51,7 @@ std::vector<Measured> FinalFront(const space::SearchSpace& space, const SearchRe
   std::vector<const Measured*> usable;
   std::vector<Point> points;
   for (const Measured& m : measured) {
-    if (!Usable(request, m) || Violation(request.constraints, m.metrics) > 0) continue;
+    if (m.stopped || !Usable(request, m) || Violation(request.constraints, m.metrics) > 0) continue;
     usable.push_back(&m);
     points.push_back(ToPoint(m.metrics, request.objectives));
   }

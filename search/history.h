@@ -14,6 +14,7 @@ struct Measured {
   space::Architecture architecture;
   space::MetricValues metrics;  ///< costs and measured metrics; may be empty if failed
   bool failed = false;
+  bool stopped = false;  ///< given up early as hopeless: metrics of some images, on no front
 };
 
 /// All that a proposal may depend on besides its request and its random stream.

@@ -25,8 +25,10 @@ const Individual& Tournament(const std::vector<Individual>& population, RandomSt
 Point RankingPoint(const space::MetricValues& values, const std::vector<Objective>& objectives) {
   Point point = ToPoint(values, objectives);
   for (std::size_t i = 0; i < objectives.size(); ++i) {
-    if (!space::IsCost(objectives[i].metric)) continue;
-    point[i] = objectives[i].maximize ? -LogCost(-point[i]) : LogCost(point[i]);
+    const bool latency = objectives[i].metric == space::Metric::kLatencyMs;
+    if (!latency && !space::IsCost(objectives[i].metric)) continue;
+    const auto log = latency ? LogLatency : LogCost;
+    point[i] = objectives[i].maximize ? -log(-point[i]) : log(point[i]);
   }
   return point;
 }

@@ -19,4 +19,7 @@ inline std::string ShowNumber(double value) {
 /// Costs spread over decades: ranking distances are taken between their logarithms.
 inline double LogCost(double cost) { return std::log(cost > 1 ? cost : 1.0); }
 
+/// The same for latencies: of whole microseconds.
+inline double LogLatency(double ms) { return LogCost(1000 * ms); }
+
 }  // namespace oqat::search

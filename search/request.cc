@@ -30,11 +30,10 @@ void CheckInt(const char* field, int value, int low, int high) {
 }
 
 void CheckMetric(const std::string& field, space::Metric metric) {
-  // A candidate without this value could never be ranked, so the search would end empty.
-  if (metric == space::Metric::kLatencyMs) {
+  // It says how well latency_ms was measured, nothing about the architecture.
+  if (metric == space::Metric::kLatencySpreadMs) {
     throw InvalidField(field, space::MetricName(metric),
-                       "top1, loss, macs, bitops, weighted_macs, params, weight_bytes "
-                       "(evaluators do not measure latency)");
+                       "top1, loss, macs, bitops, weighted_macs, params, weight_bytes, latency_ms");
   }
 }
 
@@ -61,7 +60,7 @@ void CheckObjectives(const std::vector<Objective>& objectives) {
                               [](const Objective& objective) {
                                 return std::string(space::MetricName(objective.metric));
                               }),
-                       "at least one measured metric (top1 or loss) among them");
+                       "at least one measured metric (top1, loss or latency_ms) among them");
   }
 }
 
@@ -214,6 +213,12 @@ SearchRequest RequestFromJson(const Json& json, const std::string& path) {
   if (reader.Has("bits")) request.bits = reader.IntList("bits", kLow, kHigh);
   reader.Finish();
   return request;
+}
+
+bool Mentions(const SearchRequest& request, space::Metric metric) {
+  const auto named = [metric](const auto& item) { return item.metric == metric; };
+  return std::any_of(request.objectives.begin(), request.objectives.end(), named) ||
+         std::any_of(request.constraints.begin(), request.constraints.end(), named);
 }
 
 std::vector<int> BitsOf(const space::SearchSpace& space, const SearchRequest& request) {

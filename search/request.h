@@ -73,6 +73,9 @@ Json RequestToJson(const SearchRequest& request);
 /// types only; CheckRequest checks the values.
 SearchRequest RequestFromJson(const Json& json, const std::string& path = "search");
 
+/// True if `metric` is an objective or has a constraint.
+bool Mentions(const SearchRequest& request, space::Metric metric);
+
 /// The bit widths of `request`, descending; those of the space if it names none.
 std::vector<int> BitsOf(const space::SearchSpace& space, const SearchRequest& request);
 

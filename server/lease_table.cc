@@ -29,25 +29,26 @@ void LeaseTable::SetPaused(const std::string& search, bool paused) {
 }
 
 bool LeaseTable::MayTry(const TaskId& task, const std::string& worker,
-                        const std::set<std::string>& connected) const {
+                        const std::set<std::string>& peers) const {
   const auto found = strikes_.find(task);
   if (found == strikes_.end() || !found->second.workers.contains(worker)) return true;
-  return std::none_of(connected.begin(), connected.end(), [&](const std::string& other) {
+  return std::none_of(peers.begin(), peers.end(), [&](const std::string& other) {
     return !found->second.workers.contains(other);
   });
 }
 
 std::optional<LeaseTable::Lease> LeaseTable::Grant(SessionId session, const std::string& worker,
-                                                   const std::set<std::string>& connected,
-                                                   Time deadline) {
+                                                   const Peers& peers_of, Time deadline) {
   auto it = queues_.upper_bound(last_search_);
   for (std::size_t turn = 0; turn < queues_.size(); ++turn) {
     if (it == queues_.end()) it = queues_.begin();
     auto& [search, queue] = *it++;
-    if (queue.paused) continue;
+    if (queue.paused || queue.waiting.empty()) continue;
+    const std::set<std::string>* const peers = peers_of(search);
+    if (peers == nullptr) continue;
     for (const auto& [round, index] : queue.waiting) {
       const TaskId task{search, round, index};
-      if (!MayTry(task, worker, connected)) continue;
+      if (!MayTry(task, worker, *peers)) continue;
       queue.waiting.erase({round, index});
       ++queue.leased;
       last_search_ = search;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -53,10 +54,14 @@ class LeaseTable {
   /// While paused, nothing of the search is granted; leases that are out go on.
   void SetPaused(const std::string& search, bool paused);
 
+  /// The connected workers that may measure for a search, the asking one among them; null if that
+  /// one may not.
+  using Peers = std::function<const std::set<std::string>*(const std::string& search)>;
+
   /// Leases the next candidate to a worker: searches take turns, each in order of (round, index).
-  /// A candidate that this worker failed is kept for another one of `connected` that did not.
-  std::optional<Lease> Grant(SessionId session, const std::string& worker,
-                             const std::set<std::string>& connected, Time deadline);
+  /// A candidate that this worker failed is kept for one of its peers that did not.
+  std::optional<Lease> Grant(SessionId session, const std::string& worker, const Peers& peers_of,
+                             Time deadline);
 
   /// A worker that comes back keeps a lease if nobody else got the candidate meanwhile; a strike
   /// that its lost connection gave is taken back.
@@ -96,7 +101,7 @@ class LeaseTable {
   };
 
   bool MayTry(const TaskId& task, const std::string& worker,
-              const std::set<std::string>& connected) const;
+              const std::set<std::string>& peers) const;
   std::map<TaskId, Lease>::iterator Find(SessionId session, const TaskId& task,
                                          std::int64_t attempt);
 

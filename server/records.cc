@@ -6,6 +6,8 @@
 namespace oqat::server {
 namespace {
 
+constexpr const char* kStoppedAfter = "stopped_after";
+
 // What we wrote ourselves is either as we wrote it or damaged.
 template <typename Read>
 auto Reading(const char* what, const std::string& text, Read read) {
@@ -26,19 +28,26 @@ Json Manifest(const ServedModel& model) {
 
 }  // namespace
 
-std::string MetricsToJson(const space::MetricValues& metrics) {
+std::string MeasuredToJson(const MeasuredRecord& measured) {
   Json json = Json::object();
-  for (const auto& [metric, value] : metrics) json[std::string(space::MetricName(metric))] = value;
+  for (const auto& [metric, value] : measured.metrics) {
+    json[std::string(space::MetricName(metric))] = value;
+  }
+  if (measured.stopped_after > 0) json[kStoppedAfter] = measured.stopped_after;
   return json.dump();
 }
 
-space::MetricValues MetricsFromJson(const std::string& text) {
+MeasuredRecord MeasuredFromJson(const std::string& text) {
   return Reading("metrics", text, [](const Json& json) {
-    space::MetricValues metrics;
+    MeasuredRecord measured;
     for (const auto& [name, value] : json.items()) {
-      metrics[space::MetricFromName(name)] = value.get<double>();
+      if (name == kStoppedAfter) {
+        measured.stopped_after = value.get<std::int64_t>();
+      } else {
+        measured.metrics[space::MetricFromName(name)] = value.get<double>();
+      }
     }
-    return metrics;
+    return measured;
   });
 }
 
@@ -47,8 +56,12 @@ std::string ManifestRecord(const ServedModel& model) { return Manifest(model).du
 std::string RequestRecord(const SearchSpec& spec, const ServedModel& model) {
   Json json = Manifest(model);
   json["request"] = search::RequestToJson(spec.request);
-  json["calibration_images"] = spec.calibration_images;
-  json["search_images"] = spec.search_images;
+  const space::Measurement& how = spec.measurement;
+  json["engine"] = how.engine;
+  json["calibration_images"] = how.calibration_images;
+  json["search_images"] = how.search_images;
+  json["cpu"] = how.cpu;
+  json["early_stop"] = how.early_stop;
   return json.dump();
 }
 
@@ -56,8 +69,13 @@ SearchSpec SpecFromRecord(const std::string& text) {
   return Reading("request", text, [](const Json& json) {
     SearchSpec spec;
     spec.request = search::RequestFromJson(json.at("request"), "request");
-    spec.calibration_images = json.at("calibration_images").get<std::int64_t>();
-    spec.search_images = json.at("search_images").get<std::int64_t>();
+    space::Measurement& how = spec.measurement;
+    how.calibration_images = json.at("calibration_images").get<std::int64_t>();
+    how.search_images = json.at("search_images").get<std::int64_t>();
+    // Before there were engines to choose from, LibTorch was the one.
+    how.engine = json.value("engine", "torch");
+    how.cpu = json.value("cpu", "");
+    how.early_stop = json.value("early_stop", false);
     return spec;
   });
 }

@@ -19,8 +19,13 @@ inline constexpr const char* kResultDone = "done";
 inline constexpr const char* kResultFailed = "failed";
 inline constexpr const char* kResultCached = "cached";
 
-std::string MetricsToJson(const space::MetricValues& metrics);
-space::MetricValues MetricsFromJson(const std::string& text);
+/// storage::CandidateResult.metrics_json and storage::Evaluation.metrics_json: what was measured.
+struct MeasuredRecord {
+  space::MetricValues metrics;
+  std::int64_t stopped_after = 0;  ///< images after which it was given up; 0: all were counted
+};
+std::string MeasuredToJson(const MeasuredRecord& measured);
+MeasuredRecord MeasuredFromJson(const std::string& text);
 
 /// storage::Model.manifest_json; ModelFromRecord reads it.
 std::string ManifestRecord(const ServedModel& model);

@@ -23,6 +23,17 @@ std::string MakeId(std::int64_t now_ms, std::uint64_t count) {
   return text + Sha256Hex(std::to_string(now_ms) + " " + std::to_string(count)).substr(0, 6);
 }
 
+// The request names its processor from the beginning, lest its result depend on which worker comes
+// first.
+std::string OnlyCpuOf(const std::vector<std::string>& cpus) {
+  if (cpus.size() == 1) return cpus.front();
+  std::string names;
+  for (const std::string& cpu : cpus) names += (names.empty() ? "" : "; ") + cpu;
+  throw InvalidField("cpu", "nothing",
+                     "the processor that latency_ms is to be measured on: " +
+                         (names.empty() ? "no connected worker names one" : names));
+}
+
 }  // namespace
 
 SearchManager::SearchManager(Loop& loop, Pool& compute, Pool& files, storage::AsyncStore& store,
@@ -66,9 +77,13 @@ void SearchManager::Create(const CreateSearchParams& params, Callback<SearchView
     throw InvalidField("request_id", "a longer text", "at most 200 characters");
   }
   if (!params.search_id.empty()) rpc::CheckId(params.search_id, "search_id");
-  const auto check = [this, params, done] {
+  const auto check = [this, given = params, done] {
     try {
+      CreateSearchParams params = given;
       const std::shared_ptr<const ServedModel> model = models_.Get(params.model, "model");
+      if (params.spec.measures_latency() && params.spec.measurement.cpu.empty()) {
+        params.spec.measurement.cpu = OnlyCpuOf(workers_.CpusOf(params.spec.measurement.engine));
+      }
       creating_.insert(params.model);
       files_.Compute<bool>(
           loop_, [model, spec = params.spec] { return CheckSpec(*model, spec), true; },

@@ -67,7 +67,7 @@ class SearchManager : public TaskOwner {
   void Events(const std::string& id, std::int64_t after, std::int64_t limit,
               Callback<std::vector<EventView>> done);
   /// A snapshot of how many workers there are.
-  EventView WorkersEvent() const;
+  EventView WorkersEvent(const std::string& id) const;
 
   /// Calls `poke` (on the loop) whenever the search has new events, or with true when workers came
   /// or went. Until Unsubscribe.
@@ -79,8 +79,11 @@ class SearchManager : public TaskOwner {
 
   // TaskOwner.
   std::optional<LeaseOrder> OrderOf(const TaskId& task) const override;
-  void OnMeasured(const TaskId& task, const space::MetricValues& measured,
-                  const std::string& worker, double seconds,
+  std::optional<WorkerNeeds> NeedsOf(const std::string& search) const override;
+  static WorkerNeeds NeedsOf(const SearchSpec& spec) {
+    return {spec.measurement.engine, spec.measurement.cpu};
+  }
+  void OnMeasured(const TaskId& task, const WorkerResult& result, const std::string& worker,
                   std::function<void()> committed) override;
   void OnGivenUp(const TaskId& task, const std::string& reason, const std::string& worker,
                  std::function<void()> committed) override;
@@ -102,8 +105,7 @@ class SearchManager : public TaskOwner {
   // search_steps.cc: carrying on.
   void Advance(const EntryPtr& entry);
   void Propose(const EntryPtr& entry, bool final);
-  void CommitRound(const EntryPtr& entry, const std::vector<space::Architecture>& candidates,
-                   bool final);
+  void CommitRound(const EntryPtr& entry, const Proposal& proposal, bool final);
   void Report(const EntryPtr& entry);
   void RecordResult(const TaskId& task, storage::CandidateResult result, const std::string& message,
                     std::function<void()> committed);
@@ -127,6 +129,7 @@ class SearchManager : public TaskOwner {
   static EntryPtr ReadEntry(storage::Store& store, const storage::Search& record);
   void Keep(const EntryPtr& entry);
   SearchView ViewOf(const Entry& entry) const;
+  std::string WaitingNote(const SearchSpec& spec) const;
   TrialView TrialOf(const Entry& entry, int round, int index) const;
   void Poke(const std::string& id);
 

@@ -82,21 +82,24 @@ SearchView SearchManager::ViewOf(const Entry& entry) const {
   view.counts = CountsOf(*entry.run);
   view.report = entry.outcome.report;
   view.in_flight = workers_.InFlight(view.id);
-  view.connected_workers = workers_.connected();
+  view.connected_workers = workers_.connected(NeedsOf(view.spec));
   if (HasEnded(view.state)) return view;
   if (!storage_trouble_.empty()) {
     view.note = "results cannot be stored, trying again: " + storage_trouble_;
   } else if (view.state == SearchState::kPaused) {
     view.note = "paused";
   } else if (view.connected_workers == 0) {
-    view.note = "waiting for workers: none is connected";
+    view.note = WaitingNote(view.spec);
   }
   return view;
 }
 
 TrialView SearchManager::TrialOf(const Entry& entry, int round, int index) const {
-  TrialView view{entry.record.id, round, index, false, *entry.run->Find(round, index), {}};
+  TrialView view{entry.record.id, round, index, false, *entry.run->Find(round, index), {}, {}};
   view.leased = workers_.IsLeased({view.search, round, index});
+  if (view.trial.metrics.contains(space::Metric::kLatencyMs)) {
+    view.cpu = entry.run->spec().measurement.cpu;
+  }
   if (!entry.run->rounds()[static_cast<std::size_t>(round)].final) {
     view.test_metrics = entry.run->TestMetrics(view.trial.architecture_key);
   }
@@ -214,12 +217,23 @@ void SearchManager::Events(const std::string& id, std::int64_t after, std::int64
   });
 }
 
-EventView SearchManager::WorkersEvent() const {
-  const int count = workers_.connected();
+std::string SearchManager::WaitingNote(const SearchSpec& spec) const {
+  const std::string waiting = "waiting for workers: none ";
+  if (workers_.connected() == 0) return waiting + "is connected";
+  const WorkerNeeds needs = NeedsOf(spec);
+  return waiting + "of " + std::to_string(workers_.connected()) + " has engine " + needs.engine +
+         (needs.cpu.empty() ? "" : " and processor " + needs.cpu);
+}
+
+EventView SearchManager::WorkersEvent(const std::string& id) const {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end()) return {0, clock_(), "workers", "", {}};
+  const SearchSpec& spec = entry->second->run->spec();
+  const int count = workers_.connected(NeedsOf(spec));
   return {0,
           clock_(),
           "workers",
-          count == 0 ? "waiting for workers: none is connected"
+          count == 0 ? WaitingNote(spec)
                      : std::to_string(count) + (count == 1 ? " worker" : " workers") + " connected",
           {}};
 }

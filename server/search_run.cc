@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "predictor/kendall.h"
+#include "search/early_stop.h"
 #include "server/records.h"
 #include "server/ridge_predictor.h"
 
@@ -15,7 +16,7 @@ namespace oqat::server {
 namespace {
 
 constexpr std::int64_t kBatchSize = 100;
-constexpr int kKeyVersion = 1;  // one more whenever equal requests would measure something else
+constexpr int kKeyVersion = 2;  // one more whenever equal requests would measure something else
 constexpr const char* kSearchSplit = "search";
 constexpr const char* kTestSplit = "test";
 
@@ -45,8 +46,24 @@ void CheckSpec(const ServedModel& model, const SearchSpec& spec) {
   const space::SearchSpace space = SearchableSpace(model.model);
   search::CheckRequest(space, spec.request);
   search::CheckReachable(space, spec.request);
-  CheckImages("calibration_images", spec.calibration_images, model.calibration_images);
-  CheckImages("search_images", spec.search_images, model.search_images);
+  const space::Measurement& how = spec.measurement;
+  CheckImages("calibration_images", how.calibration_images, model.calibration_images);
+  CheckImages("search_images", how.search_images, model.search_images);
+  space::CheckEngine(how.engine, "engine");
+  if (how.early_stop) search::CheckEarlyStop(spec.request);
+  if (!spec.measures_latency()) {
+    if (!how.cpu.empty()) {
+      throw InvalidField("cpu", how.cpu, "nothing, where no objective or constraint is latency_ms");
+    }
+    return;
+  }
+  // LibTorch's time on a worker says nothing about the deployed integers.
+  if (how.engine != "int8") throw InvalidField("engine", how.engine, "int8, to measure latency_ms");
+  if (how.cpu.empty() || how.cpu.size() > WorkerPool::kMaxText) {
+    throw InvalidField("cpu", how.cpu.empty() ? "nothing" : "a longer text",
+                       "the processor to measure latency_ms on, as its workers name it, at most " +
+                           std::to_string(WorkerPool::kMaxText) + " bytes");
+  }
 }
 
 SearchRun::SearchRun(std::string id, SearchSpec spec, std::shared_ptr<const ServedModel> model)
@@ -60,32 +77,41 @@ SearchRun::SearchRun(std::string id, SearchSpec spec, std::shared_ptr<const Serv
   plan_ = std::move(plan);
 }
 
-std::string SearchRun::EvaluationKey(const std::string& architecture_key, int bits,
-                                     bool final) const {
+std::string SearchRun::EvaluationKey(const std::string& architecture_key, int bits, bool final,
+                                     const std::optional<double>& stop_below) const {
   const artifacts::Model& model = model_->model;
-  const Json key = {{"version", kKeyVersion},
-                    {"checkpoint", model.checkpoint(bits).file.sha256},
-                    {"evaluation_set", model.evaluation_set.sha256},
-                    {"architecture", architecture_key},
-                    {"split", final ? kTestSplit : kSearchSplit},
-                    {"calibration_images", spec_.calibration_images},
-                    {"images", final ? 0 : spec_.search_images},
-                    {"batch_size", kBatchSize}};
+  Json key = {{"version", kKeyVersion},
+              {"engine", spec_.measurement.engine},
+              {"checkpoint", model.checkpoint(bits).file.sha256},
+              {"evaluation_set", model.evaluation_set.sha256},
+              {"architecture", architecture_key},
+              {"split", final ? kTestSplit : kSearchSplit},
+              {"calibration_images", spec_.measurement.calibration_images},
+              {"images", final ? 0 : spec_.measurement.search_images},
+              {"batch_size", kBatchSize}};
+  if (!final && spec_.measures_latency()) key["latency_on"] = spec_.measurement.cpu;
+  if (stop_below) key["stop_below"] = *stop_below;
   return Sha256Hex(key.dump());
 }
 
-storage::Round SearchRun::MakeRound(const std::vector<space::Architecture>& candidates,
-                                    bool final) const {
+storage::Round SearchRun::MakeRound(const Proposal& proposal, bool final) const {
   const std::string split = final ? kTestSplit : kSearchSplit;
   storage::Round round;
   round.search_id = id_;
   round.round = static_cast<std::int64_t>(rounds_.size());
-  round.note_json = Json{{"split", split}}.dump();
-  for (const space::Architecture& candidate : candidates) {
+  Json note = {{"split", split}};
+  for (std::size_t i = 0; i < proposal.candidates.size(); ++i) {
+    const space::Architecture& candidate = proposal.candidates[i];
     const std::string key = space::ToKey(space(), candidate);
-    round.candidates.push_back({static_cast<std::int64_t>(round.candidates.size()), key, split,
-                                EvaluationKey(key, candidate.bits, final)});
+    std::optional<double> stop_below;
+    if (!proposal.stop_below.empty()) {
+      stop_below = proposal.stop_below[i];
+      note["stop_below"].push_back(stop_below ? Json(*stop_below) : Json());
+    }
+    round.candidates.push_back({static_cast<std::int64_t>(i), key, split,
+                                EvaluationKey(key, candidate.bits, final, stop_below)});
   }
+  round.note_json = note.dump();
   return round;
 }
 
@@ -95,7 +121,8 @@ void SearchRun::AddRound(const storage::Round& record) {
   }
   Round round;
   try {
-    round.final = ParseJson(record.note_json, "note").at("split") == kTestSplit;
+    const Json note = ParseJson(record.note_json, "note");
+    round.final = note.at("split") == kTestSplit;
     for (const storage::Candidate& candidate : record.candidates) {
       if (candidate.index != static_cast<std::int64_t>(round.trials.size())) {
         throw Error(Code::kDataLoss, "candidates are missing");
@@ -105,6 +132,10 @@ void SearchRun::AddRound(const storage::Round& record) {
       trial.architecture_key = candidate.architecture_key;
       trial.evaluation_key = candidate.evaluation_key;
       trial.metrics = space::CostMetrics(space(), trial.architecture);
+      if (note.contains("stop_below")) {
+        const Json& bound = note.at("stop_below").at(round.trials.size());
+        if (!bound.is_null()) trial.stop_below = bound.get<double>();
+      }
       round.trials.push_back(std::move(trial));
     }
   } catch (const std::exception& error) {
@@ -124,9 +155,9 @@ void SearchRun::SetResult(const storage::CandidateResult& result) {
   if (trial.state != Trial::State::kOpen) return;
   const bool failed = result.state == kResultFailed;
   if (!failed) {
-    for (const auto& [metric, value] : MetricsFromJson(result.metrics_json)) {
-      trial.metrics[metric] = value;
-    }
+    const MeasuredRecord measured = MeasuredFromJson(result.metrics_json);
+    for (const auto& [metric, value] : measured.metrics) trial.metrics[metric] = value;
+    trial.stopped_after = measured.stopped_after;
   }
   trial.state = failed ? Trial::State::kFailed : Trial::State::kDone;
   trial.cached = result.state == kResultCached;
@@ -184,7 +215,7 @@ std::vector<search::Measured> SearchRun::MeasuredBefore(int rounds) const {
     for (std::size_t i = 0; i < trials.size(); ++i) {
       if (trials[i].state == Trial::State::kOpen) continue;
       measured.push_back({r, static_cast<int>(i), trials[i].architecture, trials[i].metrics,
-                          trials[i].state == Trial::State::kFailed});
+                          trials[i].state == Trial::State::kFailed, trials[i].stopped_after > 0});
     }
   }
   return measured;
@@ -202,20 +233,29 @@ search::History SearchRun::HistoryFor(int round) const {
   return history;
 }
 
-std::function<std::vector<space::Architecture>()> SearchRun::ProposeWork() const {
+std::function<Proposal()> SearchRun::ProposeWork() const {
   const int round = search_rounds();
   const int count = std::min(spec_.request.round_size, spec_.request.evaluations - proposed_);
-  return [plan = plan_, history = HistoryFor(round), round, count] {
+  return [plan = plan_, history = HistoryFor(round), round, count,
+          early_stop = spec_.measurement.early_stop] {
     RandomStream random = search::RoundStream(plan->request.seed, round);
-    return plan->strategy->Propose(history, round, count, random);
+    Proposal proposal{plan->strategy->Propose(history, round, count, random), {}};
+    if (!early_stop) return proposal;
+    for (const space::Architecture& candidate : proposal.candidates) {
+      proposal.stop_below.push_back(search::StopBelow(plan->request, history.measured,
+                                                      space::CostMetrics(plan->space, candidate)));
+    }
+    return proposal;
   };
 }
 
-std::function<std::vector<space::Architecture>()> SearchRun::ProposeFinalWork() const {
+std::function<Proposal()> SearchRun::ProposeFinalWork() const {
   return [front = FrontWork()] {
-    std::vector<space::Architecture> members;
-    for (const search::Measured& member : front()) members.push_back(member.architecture);
-    return members;
+    Proposal proposal;
+    for (const search::Measured& member : front()) {
+      proposal.candidates.push_back(member.architecture);
+    }
+    return proposal;
   };
 }
 
@@ -237,7 +277,7 @@ std::function<search::RoundReport()> SearchRun::ReportWork() const {
     std::vector<space::Architecture> architectures;
     std::vector<double> values;
     for (const search::Measured& m : measured) {
-      if (m.round != round || m.failed || judged == objectives.end()) continue;
+      if (m.round != round || m.failed || m.stopped || judged == objectives.end()) continue;
       architectures.push_back(m.architecture);
       values.push_back(m.metrics.at(judged->metric));
     }
@@ -259,9 +299,12 @@ LeaseOrder SearchRun::OrderOf(int round, int index) const {
   order.checkpoint = model_->model.checkpoint(trial.architecture.bits).file;
   order.evaluation_set = model_->model.evaluation_set;
   order.split = final ? kTestSplit : kSearchSplit;
-  order.calibration_images = spec_.calibration_images;
-  order.images = final ? 0 : spec_.search_images;
+  order.engine = spec_.measurement.engine;
+  order.calibration_images = spec_.measurement.calibration_images;
+  order.images = final ? 0 : spec_.measurement.search_images;
   order.batch_size = kBatchSize;
+  order.latency = !final && spec_.measures_latency();
+  order.stop_below = trial.stop_below;
   order.evaluation_key = trial.evaluation_key;
   return order;
 }

@@ -16,6 +16,7 @@
 #include "search/strategy.h"
 #include "server/served_model.h"
 #include "server/worker_pool.h"
+#include "space/measurement.h"
 #include "storage/store.h"
 
 namespace oqat::server {
@@ -23,8 +24,9 @@ namespace oqat::server {
 /// A request, and how its candidates are measured.
 struct SearchSpec {
   search::SearchRequest request;
-  std::int64_t calibration_images = 0;  ///< 0: all of the evaluation set's
-  std::int64_t search_images = 0;       ///< 0: all of the evaluation set's
+  space::Measurement measurement;
+
+  bool measures_latency() const { return search::Mentions(request, space::Metric::kLatencyMs); }
 
   bool operator==(const SearchSpec&) const = default;
 };
@@ -43,11 +45,19 @@ struct Trial {
   std::string architecture_key;
   std::string evaluation_key;
   State state = State::kOpen;
-  space::MetricValues metrics;  ///< costs at once, measured ones when done
+  std::optional<double> stop_below;  ///< top1; only where the request wants early stops
+  space::MetricValues metrics;       ///< costs at once, measured ones when done
+  std::int64_t stopped_after = 0;    ///< images after which it was given up; 0: all were counted
   bool cached = false;
   std::string worker;
   std::string error;
   double seconds = 0;
+};
+
+/// Candidates, and what each must reach (Trial::stop_below; empty: none has to).
+struct Proposal {
+  std::vector<space::Architecture> candidates;
+  std::vector<std::optional<double>> stop_below;
 };
 
 /// A search as far as it has come: its rounds, and from them what to do next. A pure function of
@@ -81,7 +91,7 @@ class SearchRun {
   int reported() const { return reported_; }  ///< rounds that have their report
 
   /// The record of the next round; AddRound takes it in once it is committed.
-  storage::Round MakeRound(const std::vector<space::Architecture>& candidates, bool final) const;
+  storage::Round MakeRound(const Proposal& proposal, bool final) const;
 
   /// Throws Error DATA_LOSS for records that MakeRound did not make, or out of order.
   void AddRound(const storage::Round& record);
@@ -94,8 +104,8 @@ class SearchRun {
   LeaseOrder OrderOf(int round, int index) const;
 
   /// The proposal of the next round; empty when nothing is left to propose.
-  std::function<std::vector<space::Architecture>()> ProposeWork() const;
-  std::function<std::vector<space::Architecture>()> ProposeFinalWork() const;
+  std::function<Proposal()> ProposeWork() const;
+  std::function<Proposal()> ProposeFinalWork() const;
   std::function<search::RoundReport()> ReportWork() const;
   /// The front of what has been measured so far.
   std::function<std::vector<search::Measured>()> FrontWork() const;
@@ -125,7 +135,8 @@ class SearchRun {
   int CompleteRounds() const;
   std::vector<search::Measured> MeasuredBefore(int rounds) const;
   search::History HistoryFor(int round) const;
-  std::string EvaluationKey(const std::string& architecture_key, int bits, bool final) const;
+  std::string EvaluationKey(const std::string& architecture_key, int bits, bool final,
+                            const std::optional<double>& stop_below) const;
 
   std::string id_;
   SearchSpec spec_;

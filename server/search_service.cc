@@ -40,7 +40,7 @@ grpc::ServerUnaryReactor* SearchService::CreateSearch(grpc::CallbackServerContex
     CreateSearchParams params;
     params.model = rpc::ParseModelName(request->model(), "model");
     const rpc::SearchSpecParts parts = rpc::FromProto(request->spec(), "spec");
-    params.spec = {parts.request, parts.calibration_images, parts.search_images};
+    params.spec = {parts.request, parts.measurement};
     params.search_id = request->search_id();
     params.request_id = request->request_id();
     searches_.Create(params, AnswerWith(response, finish));

@@ -22,12 +22,19 @@ bool MayPass(Code code) {
          code == Code::kInternal || code == Code::kAborted;
 }
 
-std::string Measurement(const Trial& trial, const space::MetricValues& measured) {
+std::string ResultMessage(const Trial& trial, const WorkerResult& result) {
   char text[64];
-  const auto top1 = measured.find(space::Metric::kTop1);
-  std::snprintf(text, sizeof text, " top1 %.2f %%",
-                100 * (top1 == measured.end() ? std::nan("") : top1->second));
-  return trial.architecture_key + text;
+  std::snprintf(text, sizeof text, " top1 %.2f %%", 100 * result.metrics.at(space::Metric::kTop1));
+  std::string message = trial.architecture_key + text;
+  const auto latency = result.metrics.find(space::Metric::kLatencyMs);
+  if (latency != result.metrics.end()) {
+    std::snprintf(text, sizeof text, ", %.3f ms", latency->second);
+    message += text;
+  }
+  if (result.stopped_after > 0) {
+    message += ", given up after " + std::to_string(result.stopped_after) + " images";
+  }
+  return message;
 }
 
 std::string RoundMessage(const search::RoundReport& report) {
@@ -108,35 +115,33 @@ void SearchManager::Advance(const EntryPtr& entry) {
 
 void SearchManager::Propose(const EntryPtr& entry, bool final) {
   entry->computing = true;
-  compute_.Compute<std::vector<space::Architecture>>(
+  compute_.Compute<Proposal>(
       loop_, final ? entry->run->ProposeFinalWork() : entry->run->ProposeWork(),
-      [this, entry, final](const std::optional<Error>& error,
-                           const std::vector<space::Architecture>& candidates) {
+      [this, entry, final](const std::optional<Error>& error, const Proposal& proposal) {
         if (error) {
           entry->computing = false;
           End(entry, SearchState::kFailed, std::string("proposing failed: ") + error->what());
         } else if (HasEnded(entry->state)) {
           entry->computing = false;
         } else {
-          CommitRound(entry, candidates, final);
+          CommitRound(entry, proposal, final);
         }
       });
 }
 
-void SearchManager::CommitRound(const EntryPtr& entry,
-                                const std::vector<space::Architecture>& candidates, bool final) {
+void SearchManager::CommitRound(const EntryPtr& entry, const Proposal& proposal, bool final) {
   const std::string id = entry->record.id;
   const auto record =
-      std::make_shared<const storage::Round>(entry->run->MakeRound(candidates, final));
+      std::make_shared<const storage::Round>(entry->run->MakeRound(proposal, final));
   const auto cached = std::make_shared<std::vector<storage::CandidateResult>>();
   const std::int64_t now = clock_();
   const bool first = entry->outcome.start_time_ms == 0;
   if (first) entry->outcome.start_time_ms = now;
   const Outcome outcome = entry->outcome;
-  const std::string what =
-      final ? std::to_string(candidates.size()) + " members of the front go to the test split"
-            : "round " + std::to_string(record->round) + ": " + std::to_string(candidates.size()) +
-                  " candidates";
+  const std::string what = final ? std::to_string(proposal.candidates.size()) +
+                                       " members of the front go to the test split"
+                                 : "round " + std::to_string(record->round) + ": " +
+                                       std::to_string(proposal.candidates.size()) + " candidates";
   const auto proposed = NewEvent(id, "round_proposed", {what, static_cast<int>(record->round), -1});
   const auto started = NewEvent(id, "state", {"RUNNING"});
   Persist(
@@ -283,14 +288,20 @@ std::optional<LeaseOrder> SearchManager::OrderOf(const TaskId& task) const {
   return found->second->run->OrderOf(task.round, task.index);
 }
 
-void SearchManager::OnMeasured(const TaskId& task, const space::MetricValues& measured,
-                               const std::string& worker, double seconds,
-                               std::function<void()> committed) {
+std::optional<WorkerNeeds> SearchManager::NeedsOf(const std::string& search) const {
+  const auto found = entries_.find(search);
+  if (found == entries_.end()) return std::nullopt;
+  return NeedsOf(found->second->run->spec());
+}
+
+void SearchManager::OnMeasured(const TaskId& task, const WorkerResult& result,
+                               const std::string& worker, std::function<void()> committed) {
   const Trial& trial = *entries_.at(task.search)->run->Find(task.round, task.index);
   RecordResult(task,
-               {task.search, task.round, task.index, kResultDone, MetricsToJson(measured), "",
-                worker, 0, std::llround(seconds * 1000)},
-               Measurement(trial, measured), std::move(committed));
+               {task.search, task.round, task.index, kResultDone,
+                MeasuredToJson({result.metrics, result.stopped_after}), "", worker, 0,
+                std::llround(result.seconds * 1000)},
+               ResultMessage(trial, result), std::move(committed));
 }
 
 void SearchManager::OnGivenUp(const TaskId& task, const std::string& reason,

@@ -37,8 +37,8 @@ v1::Search ToProto(const SearchView& view) {
   message.set_name(rpc::SearchName(view.id));
   message.set_model(rpc::ModelName(view.model));
   message.set_model_content_id(view.model_content_id);
-  *message.mutable_spec() = rpc::ToProto(rpc::SearchSpecParts{
-      view.spec.request, view.spec.calibration_images, view.spec.search_images});
+  *message.mutable_spec() =
+      rpc::ToProto(rpc::SearchSpecParts{view.spec.request, view.spec.measurement});
   message.set_state(ToProto(view.state));
   message.set_error(view.error);
   *message.mutable_create_time() = rpc::TimestampFromMs(view.create_time_ms);
@@ -82,6 +82,8 @@ v1::Evaluation ToProto(const TrialView& view) {
   message.set_worker(view.trial.worker);
   message.set_error(view.trial.error);
   message.set_seconds(view.trial.seconds);
+  message.set_stopped_after(view.trial.stopped_after);
+  message.set_cpu(view.cpu);
   return message;
 }
 

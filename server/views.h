@@ -54,6 +54,7 @@ struct TrialView {
   bool leased = false;
   Trial trial;
   std::optional<space::MetricValues> test_metrics;
+  std::string cpu;  ///< that latency_ms was measured on; empty without
 };
 
 struct FrontView {

@@ -81,7 +81,7 @@ class WatchCall : public grpc::ServerWriteReactor<v1::SearchEvent>,
     if (ended_ || writing_ || reading_) return;
     if (events_.empty() && workers_changed_) {
       workers_changed_ = false;
-      events_.push_back(searches_.WorkersEvent());
+      events_.push_back(searches_.WorkersEvent(id_));
     }
     if (events_.empty() && !more_) return;
     reading_ = true;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rpc/names.h"
+#include "space/measurement.h"
 
 namespace oqat::server {
 namespace {
@@ -21,16 +22,18 @@ void CheckText(const char* field, const std::string& text, bool required) {
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
     return c != 0x7f && !(static_cast<unsigned char>(c) < 0x20);
   });
-  if (!plain || text.size() > 200 || (required && text.empty())) {
-    throw InvalidField(
-        field, text.empty() ? "an empty text" : "another text",
-        std::string(required ? "1" : "0") + " to 200 bytes without control characters");
+  if (!plain || text.size() > WorkerPool::kMaxText || (required && text.empty())) {
+    throw InvalidField(field, text.empty() ? "an empty text" : "another text",
+                       std::string(required ? "1" : "0") + " to " +
+                           std::to_string(WorkerPool::kMaxText) +
+                           " bytes without control characters");
   }
 }
 
 void CheckHello(const WorkerHello& hello) {
   CheckText("hello.worker_id", hello.worker_id, true);
-  CheckText("hello.engine", hello.engine, false);
+  space::CheckEngine(hello.engine, "hello.engine");
+  CheckText("hello.cpu", hello.cpu, false);
   CheckText("hello.version", hello.version, false);
   CheckText("hello.host", hello.host, false);
   if (hello.slots < 1 || hello.slots > WorkerPool::kMaxSlots) {
@@ -39,8 +42,13 @@ void CheckHello(const WorkerHello& hello) {
   }
 }
 
-// Empty if the metrics are what an evaluation must report.
-std::string Complaint(const space::MetricValues& metrics, double seconds) {
+bool IsLatency(space::Metric metric) {
+  return metric == space::Metric::kLatencyMs || metric == space::Metric::kLatencySpreadMs;
+}
+
+// Empty if the result is what an evaluation must report.
+std::string Complaint(const LeaseOrder& order, const WorkerResult& result) {
+  const auto& [metrics, seconds, stopped_after] = result;
   const auto top1 = metrics.find(space::Metric::kTop1);
   if (top1 == metrics.end() || !(top1->second >= 0 && top1->second <= 1)) {
     return "metrics.top1: is missing or not within 0 to 1";
@@ -56,6 +64,16 @@ std::string Complaint(const space::MetricValues& metrics, double seconds) {
     if (!std::isfinite(value)) {
       return "metrics." + std::string(space::MetricName(metric)) + ": is not finite";
     }
+    if (IsLatency(metric) && (!order.latency || value < 0)) {
+      return "metrics." + std::string(space::MetricName(metric)) +
+             (order.latency ? ": is negative" : ": was not asked for");
+    }
+  }
+  if (order.latency && stopped_after == 0 && !metrics.contains(space::Metric::kLatencyMs)) {
+    return "metrics.latency_ms: is missing";
+  }
+  if (stopped_after < 0 || (stopped_after > 0 && !order.stop_below)) {
+    return "stopped_after: is negative, or the lease did not allow to stop";
   }
   if (!(seconds >= 0) || !std::isfinite(seconds)) return "seconds: is negative or not finite";
   return "";
@@ -97,6 +115,27 @@ SessionId WorkerPool::Connect(std::shared_ptr<WorkerLink> link) {
   return id;
 }
 
+int WorkerPool::connected(const WorkerNeeds& needs) const {
+  const auto found = able_.find(needs);
+  return found == able_.end() ? 0 : static_cast<int>(found->second.size());
+}
+
+std::vector<std::string> WorkerPool::CpusOf(const std::string& engine) const {
+  std::vector<std::string> cpus;
+  for (const auto& [meets, ids] : able_) {
+    if (meets.engine == engine && !meets.cpu.empty()) cpus.push_back(meets.cpu);
+  }
+  return cpus;
+}
+
+const std::set<std::string>* WorkerPool::PeersOf(const Session& session,
+                                                 const std::string& search) const {
+  const std::optional<WorkerNeeds> needs = owner_.NeedsOf(search);
+  if (!needs || needs->engine != session.meets.engine) return nullptr;
+  if (!needs->cpu.empty() && needs->cpu != session.meets.cpu) return nullptr;
+  return &able_.at(*needs);
+}
+
 WorkerPool::Session* WorkerPool::Greeted(SessionId session, Time now) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return nullptr;
@@ -133,10 +172,12 @@ void WorkerPool::Hello(SessionId id, const WorkerHello& hello, Time now) {
   session.worker_id = hello.worker_id;
   session.slots = hello.slots;
   session.last_heard = now;
+  session.meets = {hello.engine, hello.cpu};
   ids_[hello.worker_id] = id;
-  connected_ids_.insert(hello.worker_id);
-  spdlog::info("worker {} connected: {} {} on {}, {} slots, holds {}", hello.worker_id,
-               hello.engine, hello.version, hello.host, hello.slots, hello.held.size());
+  able_[{hello.engine, ""}].insert(hello.worker_id);
+  able_[session.meets].insert(hello.worker_id);
+  spdlog::info("worker {} connected: {} {} on {} ({}), {} slots, holds {}", hello.worker_id,
+               hello.engine, hello.version, hello.host, hello.cpu, hello.slots, hello.held.size());
   session.link->SendWelcome(options_.instance_id,
                             std::chrono::duration<double>(options_.heartbeat).count());
   Adopt(id, session, hello.held, now);
@@ -148,7 +189,8 @@ void WorkerPool::Adopt(SessionId id, Session& session, const std::vector<LeaseNa
                        Time now) {
   for (const LeaseName& name : held) {
     const std::optional<TaskId> task = TaskOf(name.lease);
-    if (task && leases_.Adopt(id, session.worker_id, *task, name.attempt, now + options_.lease)) {
+    if (task && PeersOf(session, task->search) != nullptr &&
+        leases_.Adopt(id, session.worker_id, *task, name.attempt, now + options_.lease)) {
       ++session.held;
     } else {
       session.link->SendCancel(name);
@@ -165,7 +207,10 @@ void WorkerPool::Dispatch(Time now) {
       const bool open = !session.worker_id.empty() && !session.leaving &&
                         session.held < session.slots && session.last_heard + options_.lease > now;
       if (!open) continue;
-      const auto lease = leases_.Grant(id, session.worker_id, connected_ids_, now + options_.lease);
+      const auto peers_of = [this, &session = session](const std::string& search) {
+        return PeersOf(session, search);
+      };
+      const auto lease = leases_.Grant(id, session.worker_id, peers_of, now + options_.lease);
       if (!lease) continue;
       ++session.held;
       granted = true;
@@ -176,24 +221,22 @@ void WorkerPool::Dispatch(Time now) {
   }
 }
 
-void WorkerPool::Result(SessionId id, const LeaseName& name, const space::MetricValues& metrics,
-                        double seconds, Time now) {
+void WorkerPool::Result(SessionId id, const LeaseName& name, const WorkerResult& result, Time now) {
   Session* session = Greeted(id, now);
   if (session == nullptr) return;
-  const std::string complaint = Complaint(metrics, seconds);
-  if (!complaint.empty()) {
-    Failure(id, name, complaint, now);
-    return;
-  }
   const std::shared_ptr<WorkerLink> link = session->link;
   const std::optional<TaskId> task = TaskOf(name.lease);
-  if (!task || !leases_.Settle(id, *task, name.attempt)) {
+  const std::optional<LeaseOrder> order = task ? owner_.OrderOf(*task) : std::nullopt;
+  if (order) {
+    const std::string complaint = Complaint(*order, result);
+    if (!complaint.empty()) return Failure(id, name, complaint, now);
+  }
+  if (!order || !leases_.Settle(id, *task, name.attempt)) {
     link->SendAck(name);  // late: the candidate is measured, or somebody else has it
     return;
   }
   --session->held;
-  owner_.OnMeasured(*task, metrics, session->worker_id, seconds,
-                    [link, name] { link->SendAck(name); });
+  owner_.OnMeasured(*task, result, session->worker_id, [link, name] { link->SendAck(name); });
   Dispatch(now);
 }
 
@@ -279,11 +322,17 @@ void WorkerPool::Remove(SessionId id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
   const std::string worker = found->second.worker_id;
+  const WorkerNeeds meets = found->second.meets;
   sessions_.erase(found);
   const auto named = ids_.find(worker);
   if (named != ids_.end() && named->second == id) {
     ids_.erase(named);
-    connected_ids_.erase(worker);
+    for (const WorkerNeeds& key : {WorkerNeeds{meets.engine, ""}, meets}) {
+      const auto able = able_.find(key);
+      if (able == able_.end()) continue;  // no processor named: both are the same
+      able->second.erase(worker);
+      if (able->second.empty()) able_.erase(able);
+    }
     owner_.OnWorkersChanged();
   }
 }

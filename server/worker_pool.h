@@ -26,10 +26,28 @@ struct LeaseOrder {
   artifacts::ArtifactRef checkpoint;
   artifacts::ArtifactRef evaluation_set;
   std::string split;
+  std::string engine;
   std::int64_t calibration_images = 0;  ///< 0: all
   std::int64_t images = 0;              ///< 0: all
   std::int64_t batch_size = 0;
-  std::string evaluation_key;  ///< names all of the above
+  bool latency = false;              ///< also latency_ms
+  std::optional<double> stop_below;  ///< top1 below which it is hopeless
+  std::string evaluation_key;        ///< names all of the above
+};
+
+/// Which workers may measure for a search.
+struct WorkerNeeds {
+  std::string engine;
+  std::string cpu;  ///< empty: any
+
+  auto operator<=>(const WorkerNeeds&) const = default;
+};
+
+/// What a worker measured.
+struct WorkerResult {
+  space::MetricValues metrics;
+  double seconds = 0;
+  std::int64_t stopped_after = 0;  ///< images after which it was given up; 0: all were counted
 };
 
 /// A lease as workers know it: opaque text and a fencing number.
@@ -46,6 +64,7 @@ struct WorkerHello {
   std::string host;
   int slots = 1;
   std::vector<LeaseName> held;
+  std::string cpu;
 };
 
 /// The way to one worker. Calls return at once; after Close nothing is sent.
@@ -66,8 +85,9 @@ class TaskOwner {
   virtual ~TaskOwner() = default;
   /// Nothing if the candidate is no longer wanted.
   virtual std::optional<LeaseOrder> OrderOf(const TaskId& task) const = 0;
-  virtual void OnMeasured(const TaskId& task, const space::MetricValues& measured,
-                          const std::string& worker, double seconds,
+  /// Nothing if there is no such search.
+  virtual std::optional<WorkerNeeds> NeedsOf(const std::string& search) const = 0;
+  virtual void OnMeasured(const TaskId& task, const WorkerResult& result, const std::string& worker,
                           std::function<void()> committed) = 0;
   virtual void OnGivenUp(const TaskId& task, const std::string& reason, const std::string& worker,
                          std::function<void()> committed) = 0;
@@ -89,6 +109,7 @@ class WorkerPool {
 
   static constexpr int kMaxStrikes = 3;
   static constexpr int kMaxSlots = 1024;
+  static constexpr std::size_t kMaxText = 200;  ///< bytes of what a worker says of itself
 
   WorkerPool(WorkerPoolOptions options, TaskOwner& owner);
 
@@ -102,12 +123,15 @@ class WorkerPool {
   int InFlight(const std::string& search) const { return leases_.InFlight(search); }
   bool IsLeased(const TaskId& task) const { return leases_.Leased(task); }
   int connected() const { return static_cast<int>(ids_.size()); }
+  /// Of these, the ones that meet `needs`.
+  int connected(const WorkerNeeds& needs) const;
+  /// Of the connected workers with `engine`, in order, each once.
+  std::vector<std::string> CpusOf(const std::string& engine) const;
 
   // Workers.
   SessionId Connect(std::shared_ptr<WorkerLink> link);
   void Hello(SessionId session, const WorkerHello& hello, Time now);
-  void Result(SessionId session, const LeaseName& name, const space::MetricValues& metrics,
-              double seconds, Time now);
+  void Result(SessionId session, const LeaseName& name, const WorkerResult& result, Time now);
   void Failure(SessionId session, const LeaseName& name, const std::string& message, Time now);
   void Heartbeat(SessionId session, const std::vector<LeaseName>& held, Time now);
   void Goodbye(SessionId session, Time now);
@@ -122,6 +146,7 @@ class WorkerPool {
   struct Session {
     std::shared_ptr<WorkerLink> link;
     std::string worker_id;  // empty before hello
+    WorkerNeeds meets;      // its engine and processor
     int slots = 0;
     int held = 0;
     bool leaving = false;
@@ -129,6 +154,7 @@ class WorkerPool {
   };
 
   Session* Greeted(SessionId session, Time now);
+  const std::set<std::string>* PeersOf(const Session& session, const std::string& search) const;
   std::string NameOf(const TaskId& task) const;
   std::optional<TaskId> TaskOf(const std::string& lease) const;
   void Adopt(SessionId id, Session& session, const std::vector<LeaseName>& held, Time now);
@@ -142,7 +168,8 @@ class WorkerPool {
   LeaseTable leases_;
   std::map<SessionId, Session> sessions_;
   std::map<std::string, SessionId> ids_;  // of greeted workers
-  std::set<std::string> connected_ids_;   // its keys
+  // Ids by what they meet, under their engine alone and under engine and processor.
+  std::map<WorkerNeeds, std::set<std::string>> able_;
   SessionId next_session_ = 1;
   bool hold_ = false;
 };

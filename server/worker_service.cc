@@ -109,6 +109,9 @@ class WorkerCall : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::Coordin
     protocol.set_calibration_images(order.calibration_images);
     protocol.set_images(order.images);
     protocol.set_batch_size(order.batch_size);
+    protocol.set_engine(order.engine);
+    protocol.set_latency(order.latency);
+    if (order.stop_below) protocol.set_stop_below(*order.stop_below);
     Send(std::move(message));
   }
 
@@ -139,7 +142,7 @@ class WorkerCall : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::Coordin
         const v1::Hello& hello = incoming_.hello();
         workers_.Hello(session_,
                        {hello.worker_id(), hello.engine(), hello.version(), hello.host(),
-                        hello.slots(), NamesOf(hello.held())},
+                        hello.slots(), NamesOf(hello.held()), hello.cpu()},
                        now);
         break;
       }
@@ -147,7 +150,8 @@ class WorkerCall : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::Coordin
         const v1::Result& result = incoming_.result();
         try {
           workers_.Result(session_, FromProto(result.id()),
-                          rpc::MetricsFromProto(result.metrics(), "metrics"), result.seconds(),
+                          {rpc::MetricsFromProto(result.metrics(), "metrics"), result.seconds(),
+                           result.stopped_after()},
                           now);
         } catch (const Error& error) {
           workers_.Failure(session_, FromProto(result.id()), error.what(), now);

@@ -6,7 +6,7 @@
 namespace oqat::space {
 namespace {
 
-constexpr std::array<std::pair<Metric, std::string_view>, 8> kNames{{
+constexpr std::array<std::pair<Metric, std::string_view>, 9> kNames{{
     {Metric::kTop1, "top1"},
     {Metric::kLoss, "loss"},
     {Metric::kMacs, "macs"},
@@ -15,6 +15,7 @@ constexpr std::array<std::pair<Metric, std::string_view>, 8> kNames{{
     {Metric::kParams, "params"},
     {Metric::kWeightBytes, "weight_bytes"},
     {Metric::kLatencyMs, "latency_ms"},
+    {Metric::kLatencySpreadMs, "latency_spread_ms"},
 }};
 
 }  // namespace
@@ -36,7 +37,8 @@ Metric MetricFromName(std::string_view name, std::string_view field) {
 }
 
 bool IsCost(Metric metric) {
-  return metric != Metric::kTop1 && metric != Metric::kLoss && metric != Metric::kLatencyMs;
+  return metric != Metric::kTop1 && metric != Metric::kLoss && metric != Metric::kLatencyMs &&
+         metric != Metric::kLatencySpreadMs;
 }
 
 bool HigherIsBetter(Metric metric) { return metric == Metric::kTop1; }

@@ -12,14 +12,15 @@ namespace oqat::space {
 /// What an evaluation reports. Costs are exact and known before anything runs; the others are
 /// measured.
 enum class Metric {
-  kTop1,         ///< share of images whose highest logit is the label's, 0 to 1
-  kLoss,         ///< mean cross-entropy, nats
+  kTop1,  ///< share of images whose highest logit is the label's, 0 to 1
+  kLoss,  ///< mean cross-entropy, nats
   kMacs,
   kBitops,
   kWeightedMacs,
   kParams,
   kWeightBytes,
-  kLatencyMs,    ///< milliseconds, batch 1, one thread
+  kLatencyMs,        ///< milliseconds, batch 1, one thread: median of repeated runs
+  kLatencySpreadMs,  ///< interquartile range of these runs; tells how far to trust the median
 };
 
 using MetricValues = std::map<Metric, double>;

@@ -55,14 +55,18 @@ struct SubnetEvaluator::Impl {
     }
   }
 
-  artifacts::EvaluationResult Evaluate(const space::Architecture& wanted, const artifacts::EvaluationSet& set,
-                            const artifacts::EvaluationProtocol& protocol,
-                            const std::function<bool(std::int64_t, std::int64_t)>& progress) {
+  artifacts::EvaluationResult Evaluate(
+      const space::Architecture& wanted, const artifacts::EvaluationSet& set,
+      const artifacts::EvaluationProtocol& protocol,
+      const std::function<bool(std::int64_t, std::int64_t)>& progress) {
     const space::SearchSpace& space = net->space();
     const space::Architecture architecture = space::Canonical(space, wanted);
     if (net->bits() != 32 && architecture.bits != net->bits()) {
       throw InvalidField("architecture.bits", std::to_string(architecture.bits),
                          "the checkpoint's " + std::to_string(net->bits()));
+    }
+    if (protocol.latency) {
+      throw InvalidField("latency", "true", "false with engine torch: int8 is what is deployed");
     }
     const auto [calibration, count] = artifacts::CountImages(protocol, set, space);
     const ImageSet& images = set.split(protocol.split);
@@ -94,8 +98,11 @@ struct SubnetEvaluator::Impl {
           subnet.Forward(MakeBatch(images, i, end, architecture.resolution, table)).contiguous();
       score.Add(logits.data_ptr<float>(), images.labels.data() + i, end - i, logits.size(1));
       report(calibration + end);
+      if (score.Hopeless(protocol, count)) break;
     }
-    return score.Result();
+    artifacts::EvaluationResult result = score.Result();
+    result.stopped = result.images < count;
+    return result;
   }
 
   ElasticNet net;

@@ -128,6 +128,7 @@ bool Connection::RunStream() {
   v1::Hello& greeting = *hello.mutable_hello();
   greeting.set_worker_id(options_.worker_id);
   greeting.set_engine(options_.engine);
+  greeting.set_cpu(options_.cpu);
   greeting.set_version(kVersion);
   greeting.set_host(HostName());
   greeting.set_slots(options_.slots);

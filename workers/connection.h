@@ -20,7 +20,7 @@ namespace oqat::workers {
 struct ConnectionOptions {
   std::string coordinator;  ///< HOST:PORT, for log lines
   std::string worker_id;
-  std::string engine;
+  std::string engine, cpu;
   int slots = 2;
   double first_retry_seconds = 0.1;
   double last_retry_seconds = 5;

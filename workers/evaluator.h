@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/evaluation_set.h"
+#include "artifacts/evaluation_protocol.h"
 #include "space/architecture.h"
 #include "space/metric.h"
 
@@ -24,15 +24,13 @@ struct EvaluationTask {
   space::Architecture architecture;  ///< canonical for `space`
   LocalFile checkpoint;              ///< of `space`, at the architecture's bits
   LocalFile evaluation_set;
-  artifacts::Split split = artifacts::Split::kSearch;
-  std::int64_t calibration_images = 0;  ///< 0: all of the set's
-  std::int64_t images = 0;              ///< of the split, from its start; 0: all
-  std::int64_t batch_size = 100;
+  artifacts::EvaluationProtocol protocol;
 };
 
 struct EvaluationOutcome {
-  space::MetricValues metrics;  ///< the measured ones: top1, loss
+  space::MetricValues metrics;  ///< the measured ones: top1, loss, latency if it was asked for
   std::int64_t images = 0;      ///< images counted
+  bool stopped = false;         ///< as hopeless, before all were counted
 };
 
 /// Measures subnets. A worker asks nothing else of its engine.
@@ -46,12 +44,28 @@ class Evaluator {
 
   virtual ~Evaluator() = default;
 
-  /// "torch", "int8", "fake": what the worker says it is.
+  /// "int8" or "torch" (space::EngineNames): whose leases the worker gets.
   virtual std::string_view engine() const = 0;
+
+  /// The processor that latencies are measured on, in a form that is equal where they may be
+  /// compared. Empty: this engine measures none.
+  virtual std::string cpu() const { return ""; }
 
   /// Throws Error: CANCELLED after `progress` said to stop; INVALID_ARGUMENT or DATA_LOSS for a
   /// checkpoint or evaluation set that does not fit or is broken. It stays usable after any error.
   virtual EvaluationOutcome Evaluate(const EvaluationTask& task, const Progress& progress) = 0;
 };
+
+// What engines have in common.
+
+/// Throws Error INVALID_ARGUMENT unless the checkpoint is of the task's space and bits and the
+/// set has the space's classes.
+void CheckFits(const EvaluationTask& task, const space::SearchSpace& checkpoint_space,
+               int checkpoint_bits, const artifacts::EvaluationSet& set);
+
+EvaluationOutcome OutcomeOf(const artifacts::EvaluationResult& result);
+
+/// `progress` by images done and in all.
+std::function<bool(std::int64_t, std::int64_t)> ByImages(const Evaluator::Progress& progress);
 
 }  // namespace oqat::workers

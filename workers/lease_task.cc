@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "rpc/convert.h"
+#include "space/measurement.h"
 
 namespace oqat::workers {
 namespace {
@@ -44,18 +45,23 @@ LeaseTask TaskFromLease(const v1::Lease& lease) {
   result.checkpoint = CheckedRef(lease.checkpoint(), "lease.checkpoint");
   result.evaluation_set = CheckedRef(lease.evaluation_set(), "lease.evaluation_set");
   const v1::Protocol& protocol = lease.protocol();
-  task.split = artifacts::SplitFromName(protocol.split(), "lease.protocol.split");
-  if (task.split == artifacts::Split::kCalibration) {
+  artifacts::EvaluationProtocol& how = task.protocol;
+  how.split = artifacts::SplitFromName(protocol.split(), "lease.protocol.split");
+  if (how.split == artifacts::Split::kCalibration) {
     throw InvalidField("lease.protocol.split", protocol.split(), "search, test");
   }
-  task.calibration_images =
+  how.calibration_images =
       CheckedCount(protocol.calibration_images(), "lease.protocol.calibration_images");
-  task.images = CheckedCount(protocol.images(), "lease.protocol.images");
-  task.batch_size = protocol.batch_size();
-  if (task.batch_size < 1 || task.batch_size > kMaxBatch) {
-    throw InvalidField("lease.protocol.batch_size", std::to_string(task.batch_size),
+  how.images = CheckedCount(protocol.images(), "lease.protocol.images");
+  how.batch_size = protocol.batch_size();
+  if (how.batch_size < 1 || how.batch_size > kMaxBatch) {
+    throw InvalidField("lease.protocol.batch_size", std::to_string(how.batch_size),
                        "1 to " + std::to_string(kMaxBatch));
   }
+  how.latency = protocol.latency();
+  if (protocol.has_stop_below()) how.stop_below = protocol.stop_below();
+  space::CheckEngine(protocol.engine(), "lease.protocol.engine");
+  result.engine = protocol.engine();
   return result;
 }
 
@@ -73,6 +79,7 @@ v1::WorkerMessage ResultOf(const v1::LeaseId& id, const EvaluationOutcome& outco
   }
   rpc::MetricsToProto(outcome.metrics, *result.mutable_metrics());
   result.set_seconds(seconds);
+  if (outcome.stopped) result.set_stopped_after(outcome.images);
   return message;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <string>
 
 #include "artifacts/model.h"
 #include "oqat/v1/worker_service.pb.h"
@@ -11,6 +12,7 @@ namespace oqat::workers {
 /// A lease in our own words, checked. The files of `task` are empty until they are fetched.
 struct LeaseTask {
   EvaluationTask task;
+  std::string engine;
   artifacts::ArtifactRef checkpoint, evaluation_set;
 };
 

@@ -126,10 +126,8 @@ std::vector<LocalEvaluation> EvaluateLocally(const LocalEvaluationRequest& reque
     task.architecture = architecture;
     task.checkpoint = inputs.checkpoints.at(architecture.bits);
     task.evaluation_set = inputs.evaluation_set;
-    task.split = split;
-    task.calibration_images = request.calibration_images;
-    task.images = request.images;
-    task.batch_size = request.batch_size;
+    task.protocol = {
+        split, request.calibration_images, request.images, request.batch_size, request.latency, {}};
     const auto began = std::chrono::steady_clock::now();
     const EvaluationOutcome outcome = evaluator.Evaluate(task, [&](double share) {
       if (progress) progress(before + share, total);
@@ -151,6 +149,7 @@ std::vector<LocalEvaluation> EvaluateLocally(const LocalEvaluationRequest& reque
     }
     result.images = outcome.images;
     result.seconds = took.count();
+    if (request.latency) result.cpu = evaluator.cpu();
   }
   return evaluations;
 }
@@ -165,18 +164,22 @@ Json LocalEvaluationsToJson(const std::vector<LocalEvaluation>& evaluations) {
       metrics[std::string(space::MetricName(metric))] =
           whole ? Json(static_cast<std::int64_t>(value)) : Json(value);
     }
-    array.push_back({{"architecture", space::ArchitectureToJson(evaluation.architecture)},
-                     {"key", evaluation.key},
-                     {"metrics", std::move(metrics)},
-                     {"images", evaluation.images},
-                     {"seconds", evaluation.seconds}});
+    Json& item = array.emplace_back(
+        Json{{"architecture", space::ArchitectureToJson(evaluation.architecture)},
+             {"key", evaluation.key},
+             {"metrics", std::move(metrics)},
+             {"images", evaluation.images},
+             {"seconds", evaluation.seconds}});
+    if (!evaluation.cpu.empty()) item["cpu"] = evaluation.cpu;
   }
   return array;
 }
 
 std::string LocalEvaluationsTable(const std::vector<LocalEvaluation>& evaluations) {
-  std::string table =
-      "  top1 %    loss     MMAC  MBitOPs  weights kB  images  seconds  architecture\n";
+  const bool latency = !evaluations.empty() && !evaluations.front().cpu.empty();
+  std::string table = latency ? "latency on " + evaluations.front().cpu + ", one thread\n" : "";
+  table += "  top1 %    loss     MMAC  MBitOPs  weights kB  images  seconds  ";
+  table += latency ? "latency ms (spread)  architecture\n" : "architecture\n";
   for (const LocalEvaluation& evaluation : evaluations) {
     const auto value = [&](space::Metric metric) { return evaluation.metrics.at(metric); };
     std::array<char, 160> line{};
@@ -185,7 +188,13 @@ std::string LocalEvaluationsTable(const std::vector<LocalEvaluation>& evaluation
                   value(space::Metric::kMacs) / 1e6, value(space::Metric::kBitops) / 1e6,
                   value(space::Metric::kWeightBytes) / 1e3,
                   static_cast<long long>(evaluation.images), evaluation.seconds);
-    table += line.data() + evaluation.key + "\n";
+    table += line.data();
+    if (latency) {
+      std::snprintf(line.data(), line.size(), "%10.3f (%6.3f)  ", value(space::Metric::kLatencyMs),
+                    value(space::Metric::kLatencySpreadMs));
+      table += line.data();
+    }
+    table += evaluation.key + "\n";
   }
   return table;
 }

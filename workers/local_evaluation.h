@@ -21,6 +21,7 @@ struct LocalEvaluationRequest {
   std::int64_t calibration_images = 0;
   std::int64_t images = 0;
   std::int64_t batch_size = 100;
+  bool latency = false;
 };
 
 struct LocalEvaluation {
@@ -29,6 +30,7 @@ struct LocalEvaluation {
   space::MetricValues metrics;  ///< costs and measured ones
   std::int64_t images = 0;
   double seconds = 0;
+  std::string cpu;  ///< that the latency was measured on; empty without
 };
 
 /// Measures them in the file's order. Everything is checked before the first is measured. Throws
@@ -37,7 +39,8 @@ std::vector<LocalEvaluation> EvaluateLocally(const LocalEvaluationRequest& reque
                                              Evaluator& evaluator,
                                              const std::function<void(double, double)>& progress);
 
-/// An array of {"architecture":{...},"key":..,"metrics":{...},"images":N,"seconds":..}.
+/// An array of {"architecture":{...},"key":..,"metrics":{...},"images":N,"seconds":..}, and
+/// "cpu" where latencies were measured.
 Json LocalEvaluationsToJson(const std::vector<LocalEvaluation>& evaluations);
 
 /// One line each, for people.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "artifacts/checkpoint.h"
-#include "base/error.h"
 
 namespace oqat::workers {
 
@@ -37,33 +36,10 @@ const artifacts::EvaluationSet& TorchEvaluator::Set(const LocalFile& file) {
 
 EvaluationOutcome TorchEvaluator::Evaluate(const EvaluationTask& task, const Progress& progress) {
   Loaded& loaded = Checkpoint(task.checkpoint);
-  if (!(loaded.space == task.space)) {
-    throw InvalidField(
-        "checkpoint.space", loaded.space.name,
-        "the space of the architecture, " + task.space.name + ", equal in every field");
-  }
-  if (loaded.bits != task.architecture.bits) {
-    throw InvalidField("checkpoint.bits", std::to_string(loaded.bits),
-                       "the architecture's " + std::to_string(task.architecture.bits));
-  }
   const artifacts::EvaluationSet& set = Set(task.evaluation_set);
-  if (set.class_names.size() != static_cast<std::size_t>(task.space.num_classes)) {
-    throw InvalidField("evaluation_set.class_names",
-                       std::to_string(set.class_names.size()) + " classes",
-                       "the space's num_classes, " + std::to_string(task.space.num_classes));
-  }
-  artifacts::EvaluationProtocol protocol;
-  protocol.split = task.split;
-  protocol.calibration_images = task.calibration_images;
-  protocol.images = task.images;
-  protocol.batch_size = task.batch_size;
-  const artifacts::EvaluationResult result = loaded.evaluator->Evaluate(
-      task.architecture, set, protocol, [&](std::int64_t done, std::int64_t total) {
-        return !progress ||
-               progress(total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0);
-      });
-  return {{{space::Metric::kTop1, result.top1}, {space::Metric::kLoss, result.loss}},
-          result.images};
+  CheckFits(task, loaded.space, loaded.bits, set);
+  return OutcomeOf(
+      loaded.evaluator->Evaluate(task.architecture, set, task.protocol, ByImages(progress)));
 }
 
 }  // namespace oqat::workers

@@ -28,6 +28,7 @@ bool Names(const v1::LeaseId& id, const v1::Lease& lease) {
 ConnectionOptions Complete(ConnectionOptions options,
                            const std::vector<std::unique_ptr<Evaluator>>& evaluators) {
   options.engine = std::string(evaluators.front()->engine());
+  options.cpu = evaluators.front()->cpu();
   options.slots = static_cast<int>(evaluators.size()) + 1;
   return options;
 }
@@ -224,6 +225,10 @@ void Worker::Answer(Slot& slot, Running& running) {
 EvaluationOutcome Worker::Measure(Slot& slot, const v1::Lease& lease, Running& running,
                                   double& seconds) {
   LeaseTask work = TaskFromLease(lease);
+  if (work.engine != slot.evaluator->engine()) {
+    throw InvalidField("lease.protocol.engine", work.engine,
+                       "this worker's, " + std::string(slot.evaluator->engine()));
+  }
   const auto keep_going = [&] { return !running.cancelled.load(); };
   const CachedFile checkpoint = cache_.Fetch(work.checkpoint, *slot.source, keep_going);
   const CachedFile set = cache_.Fetch(work.evaluation_set, *slot.source, keep_going);

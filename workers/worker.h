@@ -19,7 +19,7 @@
 namespace oqat::workers {
 
 struct WorkerOptions {
-  ConnectionOptions connection;  ///< its engine and slots are filled in by the worker
+  ConnectionOptions connection;  ///< its engine, processor and slots are filled in by the worker
   std::string cache_dir;
   std::uint64_t cache_bytes = std::uint64_t{8} << 30;
   double grace_seconds = 3;    ///< at shutdown, for the evaluation that runs

@@ -76,7 +76,10 @@ OrderedJson SpecJson(const v1::SearchSpec& spec) {
           {"constraints", std::move(constraints)},
           {"bits", ListJson(spec.bits())},
           {"calibration_images", spec.calibration_images()},
-          {"search_images", spec.search_images()}};
+          {"search_images", spec.search_images()},
+          {"engine", spec.engine()},
+          {"cpu", spec.cpu()},
+          {"early_stop", spec.early_stop()}};
 }
 
 OrderedJson ProgressJson(const v1::SearchProgress& progress) {
@@ -143,7 +146,9 @@ OrderedJson EvaluationJson(const v1::Evaluation& evaluation) {
           {"cached", evaluation.cached()},
           {"worker", evaluation.worker()},
           {"error", evaluation.error()},
-          {"seconds", evaluation.seconds()}};
+          {"seconds", evaluation.seconds()},
+          {"stopped_after", evaluation.stopped_after()},
+          {"cpu", evaluation.cpu()}};
 }
 
 OrderedJson FrontJson(const v1::Front& front) {

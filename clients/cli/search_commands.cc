@@ -52,7 +52,9 @@ std::string SearchText(const v1::Search& search) {
       std::to_string(p.front_size()) + " architectures, hypervolume " + FormatSi(p.hypervolume()) +
       "\nstrategy     " + spec.strategy() + ", seed " + std::to_string(spec.seed()) +
       ", rounds of " + std::to_string(spec.round_size()) + ", lag " + std::to_string(spec.lag()) +
-      "\nobjectives   " + objectives + "\n";
+      "\nobjectives   " + objectives + "\nengine       " + spec.engine() +
+      (spec.cpu().empty() ? "" : " on " + spec.cpu()) +
+      (spec.early_stop() ? ", hopeless candidates are given up early" : "") + "\n";
   if (!constraints.empty()) text += "constraints  " + constraints + "\n";
   if (!p.note().empty()) text += "note         " + p.note() + "\n";
   return text;
@@ -96,8 +98,7 @@ int Create(const std::string& server, const CreateOptions& options) {
   request.set_model(ModelNameOf(order.model));
   request.set_search_id(order.name);
   request.set_request_id(options.request_id);
-  *request.mutable_spec() =
-      rpc::ToProto({order.request, order.calibration_images, order.search_images});
+  *request.mutable_spec() = rpc::ToProto(rpc::SearchSpecParts{order.request, order.measurement});
 
   Connection connection(server);
   v1::Search search = connection.Call(&Stub::CreateSearch, connection.searches(), request);
@@ -209,6 +210,11 @@ void AddCreate(CLI::App& group, Cli& cli) {
       ->allow_extra_args(false);
   create->add_option("--calibration-images", flags.calibration_images, "0: all");
   create->add_option("--search-images", flags.search_images, "0: all");
+  create->add_option("--engine", flags.engine, "What measures: int8 (default) or torch");
+  create->add_option("--cpu", flags.cpu,
+                     "Processor that latency_ms is measured on; default: the workers' one");
+  create->add_flag("--early-stop", flags.early_stop,
+                   "Give candidates up once they can hardly reach the front");
   create->add_option("--request", flags.request_file,
                      "JSON file with the same fields; flags come first");
   create->add_option("--request-id", options->request_id,

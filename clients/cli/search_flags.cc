@@ -82,6 +82,9 @@ SearchOrder MakeSearchOrder(const SearchFlags& flags, Json file) {
   put("lag", flags.lag);
   put("calibration_images", flags.calibration_images);
   put("search_images", flags.search_images);
+  put("engine", flags.engine);
+  put("cpu", flags.cpu);
+  if (flags.early_stop) file["early_stop"] = true;
   if (!flags.model.empty()) file["model"] = flags.model;
   if (!flags.name.empty()) file["name"] = flags.name;
   if (!flags.bits.empty()) file["bits"] = flags.bits;
@@ -102,8 +105,12 @@ SearchOrder MakeSearchOrder(const SearchFlags& flags, Json file) {
     JsonReader reader(file, "");
     order.model = WithoutPrefix(reader.String("model", ""), "models/");
     order.name = WithoutPrefix(reader.String("name", ""), "searches/");
-    order.calibration_images = reader.Int("calibration_images", 0, INT64_MAX, 0);
-    order.search_images = reader.Int("search_images", 0, INT64_MAX, 0);
+    space::Measurement& how = order.measurement;
+    how.calibration_images = reader.Int("calibration_images", 0, INT64_MAX, 0);
+    how.search_images = reader.Int("search_images", 0, INT64_MAX, 0);
+    how.engine = reader.String("engine", how.engine);
+    how.cpu = reader.String("cpu", "");
+    how.early_stop = reader.Bool("early_stop", false);
   }
   if (order.model.empty()) {
     throw Error(Code::kInvalidArgument,
@@ -112,7 +119,8 @@ SearchOrder MakeSearchOrder(const SearchFlags& flags, Json file) {
   if (!file.contains("evaluations")) {
     throw Error(Code::kInvalidArgument, "evaluations: is missing; give --evaluations N");
   }
-  for (const char* field : {"model", "name", "calibration_images", "search_images"}) {
+  for (const char* field :
+       {"model", "name", "calibration_images", "search_images", "engine", "cpu", "early_stop"}) {
     file.erase(field);
   }
   order.request = search::RequestFromJson(file, "request");

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "search/request.h"
+#include "space/measurement.h"
 
 namespace oqat::clients {
 
@@ -23,11 +24,12 @@ search::Constraint ParseConstraint(std::string_view text);
 /// What the flags of `oqat search create` say; what is not given is left out.
 struct SearchFlags {
   std::string model, name, request_file;
-  std::optional<std::string> strategy;
+  std::optional<std::string> strategy, engine, cpu;
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> evaluations, round_size, lag, calibration_images, search_images;
   std::vector<std::string> objectives, constraints;
   std::vector<int> bits;
+  bool early_stop = false;
 };
 
 /// A whole request: what CreateSearch takes.
@@ -35,8 +37,7 @@ struct SearchOrder {
   std::string model;  ///< without "models/"
   std::string name;   ///< empty: the coordinator gives one
   search::SearchRequest request;
-  std::int64_t calibration_images = 0;  ///< 0: all of the evaluation set's
-  std::int64_t search_images = 0;       ///< 0: all of the evaluation set's
+  space::Measurement measurement;
 };
 
 /// `file` (the object of --request, docs/CLI.md; may be empty) with what the flags say put over

@@ -56,16 +56,19 @@ TEST(SearchOrders, FlagsComeBeforeTheFile) {
   flags.seed = 18446744073709551615u;
   flags.evaluations = 40;
   flags.bits = {4, 3};
+  flags.engine = "torch";
+  flags.early_stop = true;
   flags.constraints = {"bitops<=150M", "top1>=0.5"};
   const SearchOrder order = MakeSearchOrder(flags, Json{{"model", "models/tiny"},
                                                         {"name", "nightly"},
                                                         {"evaluations", 10},
                                                         {"strategy", "nsga2"},
                                                         {"seed", 1},
+                                                        {"cpu", "a processor"},
                                                         {"search_images", 500}});
   EXPECT_EQ(order.model, "tiny");
   EXPECT_EQ(order.name, "nightly");
-  EXPECT_EQ(order.search_images, 500);
+  EXPECT_EQ(order.measurement, (space::Measurement{"torch", 0, 500, "a processor", true}));
   EXPECT_EQ(order.request.evaluations, 40);
   EXPECT_EQ(order.request.strategy, "nsga2");
   EXPECT_EQ(order.request.seed, 18446744073709551615u);

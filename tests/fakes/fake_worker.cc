@@ -15,6 +15,7 @@
 
 namespace {
 
+using oqat::space::Metric;
 using oqat::workers::EvaluationOutcome;
 using oqat::workers::EvaluationTask;
 
@@ -22,10 +23,16 @@ constexpr const char* kProgram = "oqat-fake-worker";
 
 class FakeEngine final : public oqat::workers::Evaluator {
  public:
-  FakeEngine(int delay_ms, int fail_every, std::atomic<int>& count)
-      : delay_ms_(delay_ms), fail_every_(fail_every), count_(count) {}
+  FakeEngine(int delay_ms, int fail_every, std::string engine, std::string cpu,
+             std::atomic<int>& count)
+      : delay_ms_(delay_ms),
+        fail_every_(fail_every),
+        engine_(std::move(engine)),
+        cpu_(std::move(cpu)),
+        count_(count) {}
 
-  std::string_view engine() const override { return "fake"; }
+  std::string_view engine() const override { return engine_; }
+  std::string cpu() const override { return cpu_; }
 
   EvaluationOutcome Evaluate(const EvaluationTask& task, const Progress& progress) override {
     using Clock = std::chrono::steady_clock;
@@ -41,13 +48,25 @@ class FakeEngine final : public oqat::workers::Evaluator {
       throw oqat::Error(oqat::Code::kInternal,
                         "this fake fails every " + std::to_string(fail_every_) + "th evaluation");
     }
-    return {oqat::fakes::FakeEvaluator::Evaluate(
-                task.space, task.architecture, std::string(oqat::artifacts::SplitName(task.split))),
-            std::max<std::int64_t>(task.images, 1)};
+    EvaluationOutcome outcome;
+    outcome.metrics = oqat::fakes::FakeEvaluator::Evaluate(
+        task.space, task.architecture,
+        std::string(oqat::artifacts::SplitName(task.protocol.split)));
+    outcome.images = std::max<std::int64_t>(task.protocol.images, 1);
+    outcome.stopped = task.protocol.stop_below &&
+                      outcome.metrics.at(Metric::kTop1) < *task.protocol.stop_below - 0.05;
+    if (task.protocol.latency && !outcome.stopped) {
+      // In proportion to the work, in another one for every processor.
+      const double macs = oqat::space::CostMetrics(task.space, task.architecture).at(Metric::kMacs);
+      outcome.metrics[Metric::kLatencyMs] = macs * 1e-6 * static_cast<double>(cpu_.size());
+      outcome.metrics[Metric::kLatencySpreadMs] = 0.01;
+    }
+    return outcome;
   }
 
  private:
   const int delay_ms_, fail_every_;
+  const std::string engine_, cpu_;
   std::atomic<int>& count_;
 };
 
@@ -60,6 +79,9 @@ int main(int argc, char** argv) {
   app.get_option("--coordinator")->required();
   int delay_ms = 0;
   int fail_every = 0;
+  std::string engine = "int8", cpu;
+  app.add_option("--engine", engine, "what it says it is")->capture_default_str();
+  app.add_option("--cpu", cpu, "what it says it runs on");
   app.add_option("--delay-ms", delay_ms, "time of one evaluation")->check(CLI::Range(0, 3'600'000));
   app.add_option("--fail-every", fail_every, "every Nth evaluation fails (default 0: none)")
       ->check(CLI::Range(0, 1'000'000'000));
@@ -73,8 +95,9 @@ int main(int argc, char** argv) {
   }
   std::atomic<int> count{0};
   try {
-    return oqat::workers::RunProgram(
-        options, [&] { return std::make_unique<FakeEngine>(delay_ms, fail_every, count); });
+    return oqat::workers::RunProgram(options, [&] {
+      return std::make_unique<FakeEngine>(delay_ms, fail_every, engine, cpu, count);
+    });
   } catch (...) {
     return oqat::workers::ReportCurrentException(kProgram);
   }

@@ -47,8 +47,7 @@ TEST(Convert, SpecsComeBack) {
   parts.request.objectives = {{space::Metric::kLoss, false}, {space::Metric::kParams, false}};
   parts.request.constraints = {{space::Metric::kBitops, {}, 1e9}, {space::Metric::kTop1, 0.0, {}}};
   parts.request.bits = {4, 2};
-  parts.calibration_images = 10;
-  parts.search_images = 20;
+  parts.measurement = {"torch", 10, 20, "a processor", true};
   EXPECT_EQ(FromProto(ToProto(parts), "spec"), parts);
 }
 
@@ -59,6 +58,8 @@ TEST(Convert, ASpecOfDefaultsIsTheDocumentedOne) {
   EXPECT_EQ(parts.request.strategy, "predictor_nsga2");
   EXPECT_EQ(parts.request.round_size, 16);
   EXPECT_EQ(parts.request.lag, 2);
+  EXPECT_EQ(parts.measurement, space::Measurement{});
+  EXPECT_EQ(parts.measurement.engine, "int8");
   ASSERT_EQ(parts.request.objectives.size(), 2U);
   EXPECT_EQ(parts.request.objectives[0], (search::Objective{space::Metric::kTop1, true}));
   EXPECT_EQ(parts.request.objectives[1], (search::Objective{space::Metric::kBitops, false}));

@@ -65,12 +65,12 @@ TEST(CheckRequest, NamesFieldValueAndWhatIsAllowed) {
          r.objectives = {{Metric::kTop1, true}, {Metric::kTop1, false}};
        },
        "objectives[1].metric", "top1", "at most once"},
-      {[](auto& r) { r.objectives[1].metric = Metric::kLatencyMs; }, "objectives[1].metric",
-       "latency_ms", "bitops"},
+      {[](auto& r) { r.objectives[1].metric = Metric::kLatencySpreadMs; }, "objectives[1].metric",
+       "latency_spread_ms", "bitops"},
       {[](auto& r) {
-         r.constraints = {{Metric::kLatencyMs, {}, 5}};
+         r.constraints = {{Metric::kLatencySpreadMs, {}, 5}};
        },
-       "constraints[0].metric", "latency_ms", "top1"},
+       "constraints[0].metric", "latency_spread_ms", "top1"},
       {[](auto& r) {
          r.constraints = {{Metric::kMacs, {}, {}}};
        },

@@ -194,18 +194,27 @@ v1::Result Measure(const v1::Lease& lease) {
   *result.mutable_id() = lease.id();
   (*result.mutable_metrics())["top1"] = size / 5 - (lease.protocol().split() == "test" ? 0.01 : 0);
   (*result.mutable_metrics())["loss"] = 3 - size / 2;
+  if (lease.protocol().latency()) {
+    (*result.mutable_metrics())["latency_ms"] = 10 * size;
+    (*result.mutable_metrics())["latency_spread_ms"] = 0.5;
+  }
+  if (lease.protocol().has_stop_below() && size / 5 < lease.protocol().stop_below()) {
+    result.set_stopped_after(lease.protocol().batch_size());
+  }
   result.set_seconds(0.25);
   return result;
 }
 
 ScriptedWorker::ScriptedWorker(const std::string& address, const std::string& id, int slots,
-                               Answer answer, const std::vector<v1::LeaseId>& held)
+                               Answer answer, const std::vector<v1::LeaseId>& held,
+                               const Kind& kind)
     : answer_(std::move(answer)), stub_(v1::WorkerService::NewStub(rpc::MakeChannel(address))) {
   stream_ = stub_->Connect(&context_);
   v1::WorkerMessage message;
   v1::Hello& hello = *message.mutable_hello();
   hello.set_worker_id(id);
-  hello.set_engine("scripted");
+  hello.set_engine(kind.engine);
+  hello.set_cpu(kind.cpu);
   hello.set_slots(slots);
   for (const v1::LeaseId& lease : held) *hello.add_held() = lease;
   Send(message);
@@ -220,7 +229,12 @@ ScriptedWorker::~ScriptedWorker() {
 void ScriptedWorker::Read() {
   v1::CoordinatorMessage message;
   while (stream_->Read(&message)) {
-    if (message.has_welcome()) continue;
+    if (message.has_welcome()) {
+      const std::lock_guard lock(mutex_);
+      welcome_ = true;
+      changed_.notify_all();
+      continue;
+    }
     if (message.has_lease()) ++leases_;
     if (message.has_lease() && answer_) {
       if (const auto result = answer_(message.lease())) {
@@ -239,6 +253,12 @@ void ScriptedWorker::Read() {
   status_ = status;
   over_ = true;
   changed_.notify_all();
+}
+
+bool ScriptedWorker::AwaitWelcome() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return welcome_ || over_; });
+  return welcome_;
 }
 
 v1::CoordinatorMessage ScriptedWorker::Next(double seconds) {

@@ -76,11 +76,16 @@ v1::Result Measure(const v1::Lease& lease);
 class ScriptedWorker {
  public:
   using Answer = std::function<std::optional<v1::Result>(const v1::Lease&)>;
+  struct Kind {
+    std::string engine = "int8", cpu;
+  };
 
   ScriptedWorker(const std::string& address, const std::string& id, int slots, Answer answer = {},
-                 const std::vector<v1::LeaseId>& held = {});
+                 const std::vector<v1::LeaseId>& held = {}, const Kind& kind = {"int8", ""});
   ~ScriptedWorker();
 
+  /// Until the coordinator knows this worker; false if it refuses.
+  bool AwaitWelcome();
   /// The next message but the welcome; an empty one after `seconds`.
   v1::CoordinatorMessage Next(double seconds = 10);
   v1::Lease NextLease();  ///< fails the test if the next message is none
@@ -104,6 +109,7 @@ class ScriptedWorker {
   std::mutex mutex_, writing_;
   std::condition_variable changed_;
   std::deque<v1::CoordinatorMessage> received_;  // guarded by mutex_
+  bool welcome_ = false;                         // guarded by mutex_
   bool over_ = false;                            // guarded by mutex_
   std::optional<grpc::Status> status_;           // after Finish
   std::thread reader_;

@@ -14,10 +14,15 @@ using ::testing::Optional;
 const LeaseTable::Time kStart{};
 const LeaseTable::Time kLater = kStart + seconds(10);
 
+// Every search may be served by all of them.
+LeaseTable::Peers All(const std::set<std::string>& connected) {
+  return [connected](const std::string&) { return &connected; };
+}
+
 std::optional<TaskId> Grant(LeaseTable& table, SessionId session = 1,
                             const std::string& worker = "w",
                             const std::set<std::string>& connected = {"w"}) {
-  const auto lease = table.Grant(session, worker, connected, kLater);
+  const auto lease = table.Grant(session, worker, All(connected), kLater);
   return lease ? std::optional(lease->task) : std::nullopt;
 }
 
@@ -40,11 +45,11 @@ TEST(LeaseTable, OnlyTheCurrentLeaseSettles) {
   LeaseTable table(100);
   const TaskId task{"s", 0, 0};
   table.Add(task);
-  const auto first = table.Grant(1, "w", {"w"}, kLater);
+  const auto first = table.Grant(1, "w", All({"w"}), kLater);
   ASSERT_TRUE(first);
   EXPECT_EQ(first->attempt, 100);
   EXPECT_THAT(table.Return(1, "w", task, first->attempt, false), Optional(0));
-  const auto second = table.Grant(2, "v", {"w", "v"}, kLater);
+  const auto second = table.Grant(2, "v", All({"w", "v"}), kLater);
   ASSERT_TRUE(second);
   EXPECT_GT(second->attempt, first->attempt);
   EXPECT_FALSE(table.Settle(1, task, first->attempt));
@@ -59,7 +64,7 @@ TEST(LeaseTable, OnlyTheCurrentLeaseSettles) {
 TEST(LeaseTable, ReturnedCandidatesComeFirstAgain) {
   LeaseTable table(1);
   for (int i = 0; i < 3; ++i) table.Add({"s", 0, i});
-  const auto first = table.Grant(1, "w", {"w"}, kLater);
+  const auto first = table.Grant(1, "w", All({"w"}), kLater);
   ASSERT_TRUE(first);
   table.Return(1, "w", first->task, first->attempt, false);
   EXPECT_EQ(Grant(table), (TaskId{"s", 0, 0}));
@@ -68,7 +73,7 @@ TEST(LeaseTable, ReturnedCandidatesComeFirstAgain) {
 TEST(LeaseTable, FailedCandidatesGoToAnotherWorkerIfThereIsOne) {
   LeaseTable table(1);
   table.Add({"s", 0, 0});
-  const auto lease = table.Grant(1, "bad", {"bad", "good"}, kLater);
+  const auto lease = table.Grant(1, "bad", All({"bad", "good"}), kLater);
   ASSERT_TRUE(lease);
   EXPECT_THAT(table.Return(1, "bad", lease->task, lease->attempt, true), Optional(1));
   EXPECT_EQ(Grant(table, 1, "bad", {"bad", "good"}), std::nullopt);
@@ -79,7 +84,7 @@ TEST(LeaseTable, ALoneWorkerTriesAgainAndStrikesAddUp) {
   LeaseTable table(1);
   table.Add({"s", 0, 0});
   for (int strike = 1; strike <= 3; ++strike) {
-    const auto lease = table.Grant(1, "w", {"w"}, kLater);
+    const auto lease = table.Grant(1, "w", All({"w"}), kLater);
     ASSERT_TRUE(lease);
     EXPECT_THAT(table.Return(1, "w", lease->task, lease->attempt, true), Optional(strike));
   }
@@ -91,7 +96,7 @@ TEST(LeaseTable, AWorkerThatComesBackKeepsItsLeaseAndIsForgiven) {
   LeaseTable table(1);
   const TaskId task{"s", 0, 0};
   table.Add(task);
-  const auto lease = table.Grant(1, "w", {"w"}, kLater);
+  const auto lease = table.Grant(1, "w", All({"w"}), kLater);
   ASSERT_TRUE(lease);
   table.Return(1, "w", task, lease->attempt, true);
   EXPECT_TRUE(table.Adopt(2, "w", task, lease->attempt, kLater));
@@ -106,8 +111,8 @@ TEST(LeaseTable, LeasesExpireUnlessRenewed) {
   LeaseTable table(1);
   table.Add({"s", 0, 0});
   table.Add({"s", 0, 1});
-  const auto a = table.Grant(1, "w", {"w"}, kLater);
-  const auto b = table.Grant(1, "w", {"w"}, kLater);
+  const auto a = table.Grant(1, "w", All({"w"}), kLater);
+  const auto b = table.Grant(1, "w", All({"w"}), kLater);
   ASSERT_TRUE(a && b);
   EXPECT_THAT(table.Expired(kLater - seconds(1)), IsEmpty());
   EXPECT_TRUE(table.Renew(1, b->task, b->attempt, kLater + seconds(5)));
@@ -121,7 +126,7 @@ TEST(LeaseTable, PausedSearchesGrantNothingAndRemovedOnesAreGone) {
   LeaseTable table(1);
   table.Add({"s", 0, 0});
   table.Add({"s", 0, 1});
-  const auto out = table.Grant(1, "w", {"w"}, kLater);
+  const auto out = table.Grant(1, "w", All({"w"}), kLater);
   ASSERT_TRUE(out);
   table.SetPaused("s", true);
   EXPECT_EQ(Grant(table), std::nullopt);

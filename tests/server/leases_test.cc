@@ -273,6 +273,7 @@ TEST(Workers, MustIntroduceThemselves) {
   ScriptedWorker twice(bench.address(), "t", 1);
   v1::WorkerMessage hello;
   hello.mutable_hello()->set_worker_id("t");
+  hello.mutable_hello()->set_engine("int8");
   hello.mutable_hello()->set_slots(1);
   twice.Send(hello);
   EXPECT_EQ(twice.Wait().error_code(), grpc::StatusCode::INVALID_ARGUMENT);

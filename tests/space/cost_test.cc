@@ -61,7 +61,7 @@ TEST(Costs, InactiveGenesChangeNothing) {
 
 TEST(Metric, NamesGoThereAndBack) {
   for (const char* name : {"top1", "loss", "macs", "bitops", "weighted_macs", "params",
-                           "weight_bytes", "latency_ms"}) {
+                           "weight_bytes", "latency_ms", "latency_spread_ms"}) {
     EXPECT_EQ(MetricName(MetricFromName(name)), name);
   }
   try {
@@ -70,7 +70,7 @@ TEST(Metric, NamesGoThereAndBack) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
                  "objectives[0].metric: got \"speed\"; allowed: top1, loss, macs, bitops, "
-                 "weighted_macs, params, weight_bytes, latency_ms");
+                 "weighted_macs, params, weight_bytes, latency_ms, latency_spread_ms");
   }
 }
 

@@ -9,10 +9,11 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "runtime/evaluate.h"
 #include "space/cost.h"
 #include "tests/workers/scratch.h"
 #include "tests/workers/tiny_model.h"
-#include "workers/torch_evaluator.h"
+#include "workers/int8_evaluator.h"
 
 namespace oqat::workers {
 namespace {
@@ -28,10 +29,8 @@ struct ProgramRun {
 
 // The real program, as a user's shell runs it.
 ProgramRun Shell(const std::string& arguments, const char* streams = "2>&1") {
-  // What the program would set before it starts itself again: saves half of the time.
-  const std::string command = "OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 " +
-                              std::string(OQAT_BIN_DIR) + "/oqat-worker " + arguments + " " +
-                              streams;
+  const std::string command =
+      std::string(OQAT_BIN_DIR) + "/oqat-worker " + arguments + " " + streams;
   std::FILE* pipe = ::popen(command.c_str(), "r");
   ProgramRun run;
   std::array<char, 4096> buffer{};
@@ -88,9 +87,13 @@ TEST_F(EvaluateCommand, MeasuresAFileOfArchitecturesInItsOrder) {
   int i = 0;
   for (const int bits : {4, 2}) {
     const space::Architecture architecture = space::Largest(space_, bits);
-    supernet::SubnetEvaluator direct(TinyCheckpoint(bits));
+    artifacts::EvaluationProtocol protocol;
+    protocol.split = artifacts::Split::kTest;
+    protocol.calibration_images = 9;
+    protocol.images = 7;
     const auto expected =
-        direct.Evaluate(architecture, TinySet(), {artifacts::Split::kTest, 9, 7, 100});
+        runtime::Evaluate(runtime::QuantizedSupernet(TinyCheckpoint(bits), "test"), architecture,
+                          TinySet(), protocol, runtime::KernelsFor(runtime::DefaultIsa()));
     const Json& item = array[i++];
     EXPECT_EQ(item["architecture"], space::ArchitectureToJson(architecture));
     EXPECT_EQ(item["key"], space::ToKey(space_, architecture));

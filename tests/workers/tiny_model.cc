@@ -1,30 +1,12 @@
 #include "tests/workers/tiny_model.h"
 
-#include <ATen/ops/ones.h>
-
+#include "artifacts/random_checkpoint.h"
 #include "base/random.h"
-#include "supernet/elastic_net.h"
 
 namespace oqat::workers {
 
 artifacts::Checkpoint TinyCheckpoint(int bits) {
-  artifacts::Checkpoint checkpoint;
-  checkpoint.space = space::Preset("tiny-mbv3");
-  checkpoint.bits = bits;
-  supernet::ElasticNet net(checkpoint.space, bits, checkpoint.activation_range, 5);
-  // The first forward pass in training mode chooses the step sizes.
-  net->train();
-  const int size = checkpoint.space.max_resolution();
-  at::Tensor images = at::ones({4, 3, size, size});
-  float* values = images.data_ptr<float>();
-  RandomStream random(1);
-  for (std::int64_t i = 0; i < images.numel(); ++i) {
-    values[i] = static_cast<float>(random.Normal());
-  }
-  net->Forward(images, space::Largest(checkpoint.space, bits));
-  net->eval();
-  checkpoint.tensors = net->ToTensors();
-  return checkpoint;
+  return artifacts::RandomCheckpoint(space::Preset("tiny-mbv3"), bits, 5);
 }
 
 artifacts::EvaluationSet TinySet() {

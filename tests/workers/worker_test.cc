@@ -32,19 +32,21 @@ const space::SearchSpace& Tiny() { return space::Preset("tiny-mbv3"); }
 class GatedEvaluator final : public Evaluator {
  public:
   explicit GatedEvaluator(std::atomic<bool>& open) : open_(open) {}
-  std::string_view engine() const override { return "fake"; }
+  std::string_view engine() const override { return "int8"; }
+  std::string cpu() const override { return "a test"; }
   EvaluationOutcome Evaluate(const EvaluationTask& task, const Progress& progress) override {
     if (ReadFile(task.checkpoint.path).empty()) throw Error(Code::kDataLoss, "empty checkpoint");
     while (!open_) {
       if (!progress(0.5)) throw Error(Code::kCancelled, "stopped");
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    if (task.images == 13) throw Error(Code::kDataLoss, "checkpoint: two\nlines");
-    if (task.images == 14) throw std::bad_alloc();
-    auto metrics = fakes::FakeEvaluator::Evaluate(task.space, task.architecture,
-                                                  std::string(artifacts::SplitName(task.split)));
-    if (task.images == 15) metrics[space::Metric::kLoss] = std::numeric_limits<double>::quiet_NaN();
-    return {metrics, task.images};
+    if (task.protocol.images == 13) throw Error(Code::kDataLoss, "checkpoint: two\nlines");
+    if (task.protocol.images == 14) throw std::bad_alloc();
+    auto metrics = fakes::FakeEvaluator::Evaluate(
+        task.space, task.architecture, std::string(artifacts::SplitName(task.protocol.split)));
+    if (task.protocol.images == 15)
+      metrics[space::Metric::kLoss] = std::numeric_limits<double>::quiet_NaN();
+    return {metrics, task.protocol.images};
   }
 
  private:
@@ -78,7 +80,8 @@ class WorkerTest : public testing::Test {
     const v1::WorkerMessage message = coordinator_->Next();
     ASSERT_TRUE(message.has_hello()) << message.ShortDebugString();
     EXPECT_EQ(message.hello().worker_id(), "w1");
-    EXPECT_EQ(message.hello().engine(), "fake");
+    EXPECT_EQ(message.hello().engine(), "int8");
+    EXPECT_EQ(message.hello().cpu(), "a test");
     std::vector<std::string> names;
     for (const v1::LeaseId& id : message.hello().held()) names.push_back(id.lease());
     EXPECT_EQ(names, held);
@@ -98,6 +101,7 @@ class WorkerTest : public testing::Test {
     lease.mutable_protocol()->set_split("search");
     lease.mutable_protocol()->set_images(100);
     lease.mutable_protocol()->set_batch_size(50);
+    lease.mutable_protocol()->set_engine("int8");
     return lease;
   }
 
