@@ -17,7 +17,7 @@ using space::BlockPlan;
 
 /// Images whose classifier is computed together.
 constexpr std::int64_t kHeadImages = 128;
-/// Bytes of one group's largest pair of activations: they should stay in a second-level cache.
+/// Bytes of one group's activations in a block: they should stay in a second-level cache.
 constexpr std::int64_t kGroupBytes = 256 << 10;
 
 Rectifier RectifierOf(space::Activation activation) {
@@ -83,6 +83,33 @@ struct BlockLayers {
   std::vector<FoldedNorm> depth_norm;
   std::vector<PointwiseLayer> project;
   std::vector<FoldedNorm> project_norm;
+
+  /// Of one image, where this block needs most.
+  std::int64_t bytes() const {
+    const std::int64_t before = std::int64_t{size} * size,
+                       after = std::int64_t{out_size} * out_size;
+    return plan.mid * (before + after * (plan.squeeze_excite ? 5 : 1));
+  }
+  std::int64_t weight_bytes() const {
+    const std::int64_t gates = plan.squeeze_excite ? std::int64_t{8} * plan.squeezed() : 0;
+    return plan.mid * (plan.in + plan.out + gates);
+  }
+};
+
+/// Input of a block, output of the one before: planes that begin with some group's first image.
+struct Place {
+  std::uint8_t* codes = nullptr;
+  float* real = nullptr;  ///< null unless they are added to again
+  std::int64_t plane = 0;
+};
+
+/// Blocks [first, last) that run the same number of images together. Late blocks have small maps
+/// and large weights: the more images, the fewer times these are read.
+struct Segment {
+  std::size_t first = 0, last = 0;
+  std::int64_t group = 1;  ///< a multiple of the segment's before
+  std::vector<std::uint8_t> codes;
+  std::vector<float> real;
 };
 
 }  // namespace
@@ -101,15 +128,12 @@ struct Subnet::Impl {
     norms_of_stem.emplace_back("first_conv", net.stem_bn, space.stem_width, 1);
     stem_size = After(architecture.resolution, space.stem_stride);
     int size = stem_size;
-    std::int64_t bytes = std::int64_t{5} * space.stem_width * size * size;
     for (const BlockPlan& plan : space::SubnetPlan(space, architecture)) {
       blocks.push_back(MakeBlock(plan, size));
       size = blocks.back().out_size;
-      const std::int64_t before = std::int64_t{blocks.back().size} * blocks.back().size;
-      const std::int64_t after = std::int64_t{size} * size;
-      bytes = std::max(bytes, plan.mid * (before + after * (plan.squeeze_excite ? 5 : 1)));
     }
     final_size = size;
+    MakeSegments();
     const int last = blocks.back().plan.out;
     final_expand.emplace_back(net.final_expand, last, net.final_expand.out, net.bits);
     final_norm.emplace_back("final_expand_layer", net.final_bn, space.final_expand_width,
@@ -119,7 +143,32 @@ struct Subnet::Impl {
     ones.assign(widest, 1);
     zeros.assign(widest, 0);
     mix_scale.assign(widest, static_cast<float>(mix[0].sum_scale()));
-    group = std::clamp<std::int64_t>(kGroupBytes / bytes, 1, kHeadImages);
+  }
+
+  void MakeSegments() {
+    // From behind: no block may have a larger group than one after it.
+    std::vector<std::int64_t> groups(blocks.size());
+    std::int64_t group = kHeadImages;
+    for (std::size_t i = blocks.size(); i-- > 0;) {
+      std::int64_t bytes = blocks[i].bytes();
+      if (i == 0) {
+        bytes =
+            std::max(bytes, std::int64_t{5} * supernet.space.stem_width * stem_size * stem_size);
+      }
+      // More images are worth leaving that cache for as long as the weights do not fit either.
+      const std::int64_t room = std::max(kGroupBytes, blocks[i].weight_bytes());
+      while (group > 1 && group * bytes > room) group /= 2;
+      groups[i] = group;
+    }
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      // A shortcut's values lie where its sum goes: it stays within its segment.
+      if (i > 0 && blocks[i - 1].plan.shortcut) groups[i] = groups[i - 1];
+      if (segments.empty() || groups[i] != segments.back().group) {
+        segments.emplace_back().first = i;
+        segments.back().group = groups[i];
+      }
+      segments.back().last = i + 1;
+    }
   }
 
   BlockLayers MakeBlock(const BlockPlan& plan, int size) const {
@@ -276,8 +325,29 @@ struct Subnet::Impl {
     kernels.dense(dense);
   }
 
-  /// Stem: codes for the first block, and values if it has a shortcut.
-  void RunStem(const artifacts::ImageSet& set, std::int64_t begin, std::int64_t end) {
+  /// Where image `offset` of `images` goes in a segment's input, and what follows it.
+  Place InputOf(std::size_t index, std::int64_t images, std::int64_t offset = 0) {
+    Segment& segment = segments[index];
+    const BlockLayers& block = blocks[segment.first];
+    const std::int64_t pixels = std::int64_t{block.size} * block.size;
+    const std::int64_t plane = PlanePixels(images * pixels);
+    const std::int64_t count = block.plan.in * plane, skip = offset * pixels * kBlock;
+    return {Grown(segment.codes, count) + skip,
+            block.plan.shortcut ? Grown(segment.real, count) + skip : nullptr, plane};
+  }
+
+  /// The same buffers for what block `index` of a segment leaves to its next one.
+  Place OutputOf(Segment& segment, std::size_t index, std::int64_t images) {
+    const BlockLayers& block = blocks[index];
+    const std::int64_t plane = PlanePixels(images * block.out_size * block.out_size);
+    const std::int64_t count = block.plan.out * plane;
+    const bool again = index + 1 < blocks.size() && blocks[index + 1].plan.shortcut;
+    return {Grown(segment.codes, count),
+            block.plan.shortcut || again ? Grown(segment.real, count) : nullptr, plane};
+  }
+
+  void RunStem(const artifacts::ImageSet& set, std::int64_t begin, std::int64_t end,
+               const Place& output) {
     const std::int64_t images = end - begin, pixels = images * stem_size * stem_size;
     const int width = Padded(supernet.space.stem_width);
     Timed("first_conv", "stem", pixels * width * 27, [&] {
@@ -290,7 +360,7 @@ struct Subnet::Impl {
       stem.out_size = stem_size;
       stem.stride = supernet.space.stem_stride;
       stem.weights = supernet.stem.data();
-      stem.plane = PlanePixels(pixels);
+      stem.plane = output.plane;
       stem.out = Grown(values, width * stem.plane);
       kernels.stem(stem);
       FoldedNorm& norm = norms_of_stem[0];
@@ -300,32 +370,33 @@ struct Subnet::Impl {
       finish.bias = norm.bias();
       finish.rectifier = Rectifier::kHSwish;
       finish.plane = stem.plane;
-      finish.codes = Grown(codes_in, width * stem.plane);
+      finish.codes = output.codes;
+      finish.real = output.real;
       SetCodes(blocks[0].weights->depth, supernet.bits, finish);
-      if (blocks[0].plan.shortcut) finish.real = Grown(real, width * stem.plane);
       kernels.finish(stem.out, pixels, width, finish);
     });
   }
 
-  /// `codes_in` and `real` hold the block's input, then its output.
-  void RunBlock(std::size_t index, std::int64_t images) {
+  /// `output_of` is asked for the Place of the output once the input's codes are used up: they may
+  /// share their buffers.
+  template <class OutputOf>
+  void RunBlock(std::size_t index, std::int64_t images, const Place& in, OutputOf&& output_of) {
     BlockLayers& block = blocks[index];
     const BlockPlan& plan = block.plan;
     const std::int64_t pixels = images * block.size * block.size;
-    const std::int64_t plane = PlanePixels(pixels);
     const std::int64_t out_pixels = images * block.out_size * block.out_size;
     const std::int64_t out_plane = PlanePixels(out_pixels);
     const int bits = supernet.bits;
 
-    const std::uint8_t* depth_in = codes_in.data();
+    const std::uint8_t* depth_in = in.codes;
     if (plan.expand) {
       Finish finish;
       finish.rectifier = RectifierOf(plan.activation);
-      finish.plane = plane;
-      finish.codes = Grown(codes_mid, plan.mid * plane);
+      finish.plane = in.plane;
+      finish.codes = Grown(codes_mid, plan.mid * in.plane);
       SetCodes(block.weights->depth, bits, finish);
       RunPointwise(block.name + "inverted_bottleneck", block.expand[0], &block.expand_norm[0],
-                   codes_in.data(), plane, pixels, images, finish);
+                   in.codes, in.plane, pixels, images, finish);
       depth_in = codes_mid.data();
     }
 
@@ -339,24 +410,52 @@ struct Subnet::Impl {
     } else {
       finish.codes = depth_out;
     }
-    RunDepthwise(block, block.depth_norm[0], depth_in, plane, images, finish);
+    RunDepthwise(block, block.depth_norm[0], depth_in, in.plane, images, finish);
     if (plan.squeeze_excite) {
       finish.codes = depth_out;
       RunSqueezeExcite(block, values.data(), out_plane, images, finish);
     }
 
     const bool last = index + 1 == blocks.size();
+    const Place out = output_of();
     Finish output;
-    output.plane = out_plane;
-    output.codes = Grown(codes_in, plan.out * out_plane);
+    output.plane = out.plane;
+    output.codes = out.codes;
+    output.real = out.real;
     SetCodes(last ? supernet.final_expand : blocks[index + 1].weights->expand, bits, output);
-    if (plan.shortcut) output.shortcut = Grown(real, plan.out * out_plane);
-    // Values are kept where they are added to again.
-    if (plan.shortcut || (!last && blocks[index + 1].plan.shortcut)) {
-      output.real = Grown(real, plan.out * out_plane);
-    }
+    if (plan.shortcut) output.shortcut = out.real;
     RunPointwise(block.name + "point_linear", block.project[0], &block.project_norm[0], depth_out,
                  out_plane, out_pixels, images, output);
+  }
+
+  /// The blocks of a segment on what its input holds; the last one's output goes to `output_of()`.
+  template <class OutputPlace>
+  void RunSegment(Segment& segment, std::int64_t images, Place place, OutputPlace&& output_of) {
+    for (std::size_t i = segment.first; i + 1 < segment.last; ++i) {
+      Place out;
+      RunBlock(i, images, place, [&] { return out = OutputOf(segment, i, images); });
+      place = out;
+    }
+    RunBlock(segment.last - 1, images, place, output_of);
+  }
+
+  /// Runs everything before segment `index` on images [begin, end), into its input.
+  Place Fill(std::size_t index, const artifacts::ImageSet& set, std::int64_t begin,
+             std::int64_t end) {
+    const std::int64_t images = end - begin;
+    if (index == 0) {
+      RunStem(set, begin, end, InputOf(0, images));
+      return InputOf(0, images);
+    }
+    Segment& before = segments[index - 1];
+    // A batch is normalised as a whole: no part of it may run ahead.
+    const std::int64_t step = calibrating ? images : before.group;
+    for (std::int64_t i = begin; i < end; i += step) {
+      const std::int64_t last = std::min(end, i + step);
+      RunSegment(before, last - i, Fill(index - 1, set, i, last),
+                 [&] { return InputOf(index, images, i - begin); });
+    }
+    return InputOf(index, images);
   }
 
   /// Images [begin, end): everything up to the pooled features, whose codes go to images
@@ -364,21 +463,23 @@ struct Subnet::Impl {
   void RunGroup(const artifacts::ImageSet& set, std::int64_t begin, std::int64_t end,
                 std::int64_t position) {
     const std::int64_t images = end - begin;
-    RunStem(set, begin, end);
-    for (std::size_t i = 0; i < blocks.size(); ++i) RunBlock(i, images);
+    Segment& last = segments.back();
+    Place place = Fill(segments.size() - 1, set, begin, end);
+    RunSegment(last, images, place,
+               [&] { return place = OutputOf(last, blocks.size() - 1, images); });
 
     const int width = supernet.final_expand.out;
     const std::int64_t per_image = std::int64_t{final_size} * final_size;
-    const std::int64_t plane = PlanePixels(images * per_image);
     Finish finish;
     finish.rectifier = Rectifier::kHSwish;
-    finish.plane = plane;
-    finish.real = Grown(values, width * plane);
-    RunPointwise("final_expand_layer", final_expand[0], &final_norm[0], codes_in.data(), plane,
+    finish.plane = place.plane;
+    finish.real = Grown(values, width * place.plane);
+    RunPointwise("final_expand_layer", final_expand[0], &final_norm[0], place.codes, place.plane,
                  images * per_image, images, finish);
     if (calibrating) return;
     float* pooled = Grown(features, width * PlanePixels(kHeadImages)) + position * kBlock;
-    kernels.pool(values.data(), plane, images, per_image, width, pooled, PlanePixels(kHeadImages));
+    kernels.pool(values.data(), place.plane, images, per_image, width, pooled,
+                 PlanePixels(kHeadImages));
   }
 
   /// Logits of the first `images` features.
@@ -389,7 +490,7 @@ struct Subnet::Impl {
     finish.scale = ones.data();
     finish.bias = zeros.data();
     finish.plane = plane;
-    finish.codes = Grown(codes_in, supernet.feature_mix.in * plane);
+    finish.codes = Grown(codes_head, supernet.feature_mix.in * plane);
     SetCodes(supernet.feature_mix, supernet.bits, finish);
     kernels.finish(features.data(), images, supernet.feature_mix.in, finish);
 
@@ -399,7 +500,7 @@ struct Subnet::Impl {
     mixed.rectifier = Rectifier::kHSwish;
     mixed.plane = plane;
     mixed.real = Grown(values, supernet.feature_mix.out * plane);
-    RunPointwise("feature_mix_layer", mix[0], nullptr, codes_in.data(), plane, images, images,
+    RunPointwise("feature_mix_layer", mix[0], nullptr, codes_head.data(), plane, images, images,
                  mixed);
 
     const DenseWeights& weights = supernet.classifier;
@@ -419,7 +520,7 @@ struct Subnet::Impl {
   const space::Architecture architecture;
   InputMaker input;
   int stem_size = 0, final_size = 0;
-  std::int64_t group = 1;  ///< images run together
+  std::vector<Segment> segments;
   std::vector<FoldedNorm> norms_of_stem;
   std::vector<BlockLayers> blocks;
   std::vector<PointwiseLayer> final_expand, mix;
@@ -431,8 +532,8 @@ struct Subnet::Impl {
   std::vector<std::uint64_t> squares;
 
   // Planes (runtime/kernels.h), kept between calls.
-  std::vector<std::uint8_t> codes_in, codes_mid, codes_out, scratch;
-  std::vector<float> real, values, features, class_planes, se_pooled, se_hidden, se_gates;
+  std::vector<std::uint8_t> codes_head, codes_mid, codes_out, scratch;
+  std::vector<float> values, features, class_planes, se_pooled, se_hidden, se_gates;
 
   Probe probe;
   bool timing = false;
@@ -505,8 +606,9 @@ void Subnet::Run(const artifacts::ImageSet& set, std::int64_t begin, std::int64_
   Impl& impl = *impl_;
   for (std::int64_t head = begin; head < end; head += kHeadImages) {
     const std::int64_t head_end = std::min(end, head + kHeadImages);
-    for (std::int64_t i = head; i < head_end; i += impl.group) {
-      impl.RunGroup(set, i, std::min(head_end, i + impl.group), i - head);
+    const std::int64_t group = impl.segments.back().group;
+    for (std::int64_t i = head; i < head_end; i += group) {
+      impl.RunGroup(set, i, std::min(head_end, i + group), i - head);
     }
     impl.RunHead(head_end - head, logits);
     logits += (head_end - head) * classes();
