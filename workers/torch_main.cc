@@ -34,8 +34,11 @@ void RestartWithQuietThreads(char** argv) {
 
 int main(int argc, char** argv) {
   RestartWithQuietThreads(argv);
-  return oqat::workers::WorkerMain(argc, argv,
-                                   {"oqat-worker-torch", "torch", "oqat-worker", [] {
-                                      return std::make_unique<oqat::workers::TorchEvaluator>();
-                                    }});
+  return oqat::workers::WorkerMain(
+      argc, argv,
+      {"oqat-worker-torch",
+       "torch",
+       "oqat-worker",
+       [] { return std::make_unique<oqat::workers::TorchEvaluator>(); },
+       {}});
 }

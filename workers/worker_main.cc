@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -84,6 +83,9 @@ int WorkerMain(int argc, char** argv, const WorkerProgram& program) {
                     "also the time of one image in one thread of this machine");
   evaluate.add_flag("--json", json, "print JSON");
 
+  std::function<int()> run;
+  if (program.add_commands) program.add_commands(app, run);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
@@ -93,6 +95,7 @@ int WorkerMain(int argc, char** argv, const WorkerProgram& program) {
     return 2;
   }
   try {
+    if (run) return run();
     space::CheckEngine(engine, "--engine");
     if (engine != program.engine) StartOther(program, engine, argv);
     if (evaluate.parsed()) return Evaluate(request, *program.make_evaluator(), json);

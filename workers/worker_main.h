@@ -1,5 +1,6 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,8 @@ struct WorkerProgram {
   std::string engine;         ///< its own
   std::string other_program;  ///< the binary of the other engine, started for `--engine OTHER`
   std::function<std::unique_ptr<Evaluator>()> make_evaluator;
+  /// May add commands; one that was asked for sets `run`.
+  std::function<void(CLI::App& app, std::function<int()>& run)> add_commands;
 };
 
 /// main of a worker program: the command line, the worker or `evaluate`, the exit code.

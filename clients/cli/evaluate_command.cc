@@ -29,9 +29,10 @@ std::string Translated(const std::string& argument) {
   return argument;
 }
 
-int HandOver(const std::string& self, const std::vector<std::string>& arguments) {
+int HandOver(const std::string& self, const char* command,
+             const std::vector<std::string>& arguments) {
   const std::string binary = WorkerBinary(self);
-  std::vector<std::string> words{binary, "evaluate"};
+  std::vector<std::string> words{binary, command};
   for (const std::string& argument : arguments) words.push_back(Translated(argument));
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
@@ -42,21 +43,32 @@ int HandOver(const std::string& self, const std::vector<std::string>& arguments)
                   " and in PATH); install or build it, it does the evaluating");
 }
 
+// Every argument, --help among them, belongs to the worker.
+void HandOverAll(CLI::App& own, const char* command, Cli& cli) {
+  own.set_help_flag();
+  own.prefix_command();
+  own.fallthrough(false);
+  own.callback([&own, command, &cli] {
+    const std::vector<std::string> arguments = own.remaining();
+    cli.run = [arguments, command, &cli] { return HandOver(cli.self, command, arguments); };
+  });
+}
+
 }  // namespace
 
 void AddEvaluateCommand(CLI::App& app, Cli& cli) {
-  CLI::App* evaluate = app.add_subcommand(
-      "evaluate",
-      "Measure architectures here, by oqat-worker: --model DIR --arch FILE "
-      "[--split search|test] [--evaluation-set FILE] [--json]; --help lists all");
-  // Every argument, --help among them, belongs to the worker.
-  evaluate->set_help_flag();
-  evaluate->prefix_command();
-  evaluate->fallthrough(false);
-  evaluate->callback([evaluate, &cli] {
-    const std::vector<std::string> arguments = evaluate->remaining();
-    cli.run = [arguments, &cli] { return HandOver(cli.self, arguments); };
-  });
+  HandOverAll(*app.add_subcommand(
+                  "evaluate",
+                  "Measure architectures here, by oqat-worker: --model DIR --arch FILE "
+                  "[--split search|test] [--evaluation-set FILE] [--json]; --help lists all"),
+              "evaluate", cli);
+  CLI::App* bench = app.add_subcommand("bench", "How fast this machine is");
+  bench->require_subcommand(1);
+  HandOverAll(
+      *bench->add_subcommand("evaluate",
+                             "Speed of evaluations, by oqat-worker: --space NAME|FILE --arch FILE "
+                             "[--threads N] [--images N] [--json]; --help lists all"),
+      "bench", cli);
 }
 
 }  // namespace oqat::clients

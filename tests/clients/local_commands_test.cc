@@ -205,6 +205,8 @@ TEST(Usage, EvaluateHandsOverToTheWorker) {
                                               "a b", "--json", "--split=test", "--help"});
   EXPECT_EQ(outcome.status, 7);
   EXPECT_EQ(outcome.out, "evaluate|--model-dir|m|--arch|a b|--json|--split=test|--help|");
+  EXPECT_EQ(oqat::testing::Run({folder / "oqat", "bench", "evaluate", "--space", "s"}).out,
+            "bench|--space|s|");
   std::filesystem::remove(folder / "oqat-worker");
   const Outcome missing =
       oqat::testing::Run({folder / "oqat", "evaluate", "--model", "m"}, {{"PATH", "/nowhere"}});

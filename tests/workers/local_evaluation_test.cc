@@ -180,5 +180,70 @@ TEST(WorkerProgram, LivesWithoutACoordinatorAndEndsInOrder) {
   EXPECT_THAT(output, HasSubstr("bye"));
 }
 
+TEST_F(EvaluateCommand, MeasuresLatencyWhereItIsAskedFor) {
+  const std::string common = "evaluate --model " + dir_.path() + " --arch " + (dir_ / "one.json");
+  const ProgramRun run = Shell(common + " --latency --json", "2>/dev/null");
+  ASSERT_EQ(run.exit_code, 0);
+  const Json item = ParseJson(run.output, "output")[0];
+  EXPECT_GT(item["metrics"]["latency_ms"], 0);
+  EXPECT_GE(item["metrics"]["latency_spread_ms"], 0);
+  EXPECT_THAT(item["cpu"].get<std::string>(), testing::Not(testing::IsEmpty()));
+  EXPECT_THAT(Shell(common + " --latency", "2>/dev/null").output,
+              AllOf(StartsWith("latency on "), HasSubstr("latency ms")));
+}
+
+TEST(BenchCommand, TellsSpeedsOfAnArchitectureWithoutAModel) {
+  const ProgramRun run = Shell(
+      "bench --space tiny-mbv3 --arch largest --bits 2 --resolution 20 --threads 2 --images 150 "
+      "--calibration 20 --layers --json",
+      "2>/dev/null");
+  ASSERT_EQ(run.exit_code, 0);
+  const Json result = ParseJson(run.output, "output");
+  EXPECT_EQ(result["engine"], "int8");
+  EXPECT_EQ(result["bits"], 2);
+  EXPECT_EQ(result["resolution"], 20);
+  EXPECT_EQ(result["threads"], 2);
+  for (const char* field : {"images_per_second", "recalibration_images_per_second", "compile_ms",
+                            "load_ms", "latency_ms"}) {
+    EXPECT_GT(result[field], 0) << field;
+  }
+  std::int64_t macs = 0;
+  for (const Json& layer : result["layers"]) macs += layer["macs"].get<std::int64_t>();
+  EXPECT_GE(macs, result["macs"]);  // padded to whole blocks of channels
+}
+
+TEST(BenchCommand, NamesWhatItCannotDo) {
+  for (const auto& [arguments, text] : {
+           std::pair{"--space nowhere --arch largest", "nowhere"},
+           {"--space tiny-mbv3 --arch /missing.json", "/missing.json"},
+           {"--space tiny-mbv3 --arch largest --bits 5", "bits"},
+           {"--space tiny-mbv3 --arch largest --engine torch", "--engine: got \"torch\""},
+           {"--space tiny-mbv3 --arch largest --images 0", "--images: got 0"},
+           {"--space tiny-mbv3 --arch largest --threads 0", "--threads: got 0"},
+           {"--space tiny-mbv3 --arch largest --calibration -1", "--calibration: got -1"},
+           {"--space tiny-mbv3 --arch largest --resolution 7", "--resolution: got 7"},
+       }) {
+    const ProgramRun run = Shell(std::string("bench ") + arguments);
+    EXPECT_THAT(run.exit_code, testing::AnyOf(2, 3)) << arguments;
+    EXPECT_THAT(run.output, AllOf(StartsWith("oqat-worker: error: "), HasSubstr(text)));
+  }
+}
+
+TEST(Engine, TheOtherOneIsAProgramOfItsOwn) {
+  EXPECT_THAT(Shell("--engine onnx evaluate --arch a").output, HasSubstr("--engine: got \"onnx\""));
+  // Alone in its folder and with nothing in PATH there is no other program.
+  ScratchDir folder;
+  std::filesystem::copy_file(OQAT_BIN_DIR "/oqat-worker", folder / "oqat-worker");
+  std::FILE* pipe = ::popen(
+      ("PATH=/nowhere " + (folder / "oqat-worker") + " evaluate --engine torch --arch a 2>&1")
+          .c_str(),
+      "r");
+  std::array<char, 1000> text{};
+  std::fread(text.data(), 1, text.size() - 1, pipe);
+  EXPECT_EQ(WEXITSTATUS(::pclose(pipe)), 3);
+  EXPECT_THAT(text.data(), AllOf(HasSubstr("--engine torch: oqat-worker-torch"),
+                                 HasSubstr("build or install it")));
+}
+
 }  // namespace
 }  // namespace oqat::workers
