@@ -57,7 +57,7 @@ std::vector<Measured> FinalFront(const space::SearchSpace& space, const SearchRe
   }
   const std::vector<int> ranks = NonDominatedRanks(points);
   const auto cost = std::find_if(request.objectives.begin(), request.objectives.end(),
-                                 [](const Objective& o) { return space::IsCost(o.metric); });
+                                 [](const Objective& o) { return !space::IsQuality(o.metric); });
   using Key = std::tuple<double, std::string, int, int>;
   std::vector<std::pair<Key, const Measured*>> front;
   for (std::size_t i = 0; i < usable.size(); ++i) {

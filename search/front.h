@@ -11,7 +11,7 @@
 namespace oqat::search {
 
 /// The evaluations of a search that succeeded, meet every constraint and that no other such one
-/// dominates. Equal points stay side by side. Ordered by the first cost objective ascending (or,
+/// dominates. Equal points stay side by side. Ordered by the first cost or latency objective ascending (or,
 /// if no cost is an objective, by the first objective, best first), then by the architecture's
 /// key. Pure; the order of `measured` does not matter.
 std::vector<Measured> FinalFront(const space::SearchSpace& space, const SearchRequest& request,
@@ -32,7 +32,8 @@ struct RoundReport {
 ///   top1: 1 - top1, so the reference is 0 % right;
 ///   loss: loss / ln(classes), so the reference is guessing;
 ///   a cost: (ln cost - ln least) / (ln most - ln least) over the request's bits, so the
-///     reference is the largest architecture (mirrored for a maximised cost).
+///     reference is the largest architecture (mirrored for a maximised cost);
+///   latency_ms: the same between 0.01 ms and 10 s.
 /// Maximised loss and minimised top1 are mirrored as well. Constraints do not move the scale.
 double FrontHypervolume(const space::SearchSpace& space, const SearchRequest& request,
                         std::span<const Measured> front);

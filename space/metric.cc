@@ -41,6 +41,8 @@ bool IsCost(Metric metric) {
          metric != Metric::kLatencySpreadMs;
 }
 
+bool IsQuality(Metric metric) { return metric == Metric::kTop1 || metric == Metric::kLoss; }
+
 bool HigherIsBetter(Metric metric) { return metric == Metric::kTop1; }
 
 MetricValues CostMetrics(const SearchSpace& space, const Architecture& architecture) {

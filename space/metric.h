@@ -33,6 +33,9 @@ Metric MetricFromName(std::string_view name, std::string_view field = "metric");
 /// True for the metrics that CostMetrics fills.
 bool IsCost(Metric metric);
 
+/// True for top1 and loss: how good a subnet is, where the others say how dear.
+bool IsQuality(Metric metric);
+
 /// True where more is better (top1).
 bool HigherIsBetter(Metric metric);
 

@@ -23,7 +23,7 @@ std::vector<std::string> OtherObjectives(const v1::Front& front) {
   return others;
 }
 
-bool IsCostName(const std::string& name) { return space::IsCost(space::MetricFromName(name)); }
+bool IsCostName(const std::string& name) { return !space::IsQuality(space::MetricFromName(name)); }
 
 std::string Raw(double value) {
   if (!std::isfinite(value)) return "";
@@ -85,7 +85,7 @@ std::string FrontCsv(const v1::Front& front) {
                                                  "weight_bytes"};
   std::string out = "round,index,bits,resolution";
   for (const std::string& name : costs) out += "," + name;
-  out += ",search_top1,search_loss,test_top1,test_loss,key\n";
+  out += ",search_top1,search_loss,test_top1,test_loss,key,latency_ms,cpu\n";
   for (const v1::Evaluation& e : front.evaluations()) {
     out += std::to_string(e.round()) + "," + std::to_string(e.index()) + "," +
            std::to_string(e.architecture().bits()) + "," +
@@ -93,7 +93,8 @@ std::string FrontCsv(const v1::Front& front) {
     for (const std::string& name : costs) out += "," + Raw(MetricOf(e.metrics(), name));
     for (const char* name : {"top1", "loss"}) out += "," + Raw(MetricOf(e.metrics(), name));
     for (const char* name : {"top1", "loss"}) out += "," + Raw(MetricOf(e.test_metrics(), name));
-    out += "," + CsvField(e.architecture_key()) + "\n";
+    out += "," + CsvField(e.architecture_key()) + "," + Raw(MetricOf(e.metrics(), "latency_ms")) +
+           "," + CsvField(e.cpu()) + "\n";
   }
   return out;
 }
