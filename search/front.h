@@ -11,9 +11,9 @@
 namespace oqat::search {
 
 /// The evaluations of a search that succeeded, meet every constraint and that no other such one
-/// dominates. Equal points stay side by side. Ordered by the first cost or latency objective ascending (or,
-/// if no cost is an objective, by the first objective, best first), then by the architecture's
-/// key. Pure; the order of `measured` does not matter.
+/// dominates. Equal points stay side by side. Ordered by the first cost or latency objective
+/// ascending (or, if there is none, by the first objective, best first), then by the
+/// architecture's key. Pure; the order of `measured` does not matter.
 std::vector<Measured> FinalFront(const space::SearchSpace& space, const SearchRequest& request,
                                  std::span<const Measured> measured);
 

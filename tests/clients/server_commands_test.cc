@@ -255,7 +255,7 @@ TEST_F(ServerCommands, FrontAsTablePlotCsvAndJson) {
   const Outcome csv = Oqat({"front", "s", "--csv"});
   EXPECT_THAT(csv.out, StartsWith("round,index,bits,resolution,bitops,macs,"));
   EXPECT_THAT(csv.out,
-              HasSubstr("\n0,3,4,16,120000000,1200000,,,71680,0.625,,0.615,,r16-b4-k3e2\n"));
+              HasSubstr("\n0,3,4,16,120000000,1200000,,,71680,0.625,,0.615,,r16-b4-k3e2,,\n"));
 
   const Json json = ParseJson(Oqat({"front", "s", "--json"}).out, "out");
   EXPECT_EQ(json["search"], "searches/s");
