@@ -42,27 +42,82 @@ struct Avx2 {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_permutevar8x32_epi32(words, order));
   }
 
-  static OQAT_INLINE void AddSums(const I (&tile)[kTile], std::int64_t* sum,
-                                  std::uint64_t* squares) {
-    const __m256i four =
-        _mm256_add_epi32(_mm256_add_epi32(tile[0], tile[1]), _mm256_add_epi32(tile[2], tile[3]));
-    const __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(four));
-    const __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256(four, 1));
-    Store64(sum, _mm256_add_epi64(Load64(sum), low));
-    Store64(sum + 4, _mm256_add_epi64(Load64(sum + 4), high));
-    // Products of the even lanes, then of the odd ones.
+  /// Exact sums of 8 channels and of their squares, these of the even and of the odd ones.
+  struct Sums {
+    __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
     __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+  };
+
+  static OQAT_INLINE void AddSums(Sums& sums, const I (&tile)[kTile]) {
+    AddFour(sums, _mm256_add_epi32(_mm256_add_epi32(tile[0], tile[1]),
+                                   _mm256_add_epi32(tile[2], tile[3])));
     for (const __m256i x : tile) {
-      even = _mm256_add_epi64(even, _mm256_mul_epi32(x, x));
+      sums.even = _mm256_add_epi64(sums.even, _mm256_mul_epi32(x, x));
       const __m256i y = _mm256_srli_epi64(x, 32);
-      odd = _mm256_add_epi64(odd, _mm256_mul_epi32(y, y));
+      sums.odd = _mm256_add_epi64(sums.odd, _mm256_mul_epi32(y, y));
     }
-    const __m256i pairs_low = _mm256_unpacklo_epi64(even, odd);   // 0 1 | 4 5
-    const __m256i pairs_high = _mm256_unpackhi_epi64(even, odd);  // 2 3 | 6 7
-    Store64(squares, _mm256_add_epi64(Load64(squares),
-                                      _mm256_permute2x128_si256(pairs_low, pairs_high, 0x20)));
-    Store64(squares + 4, _mm256_add_epi64(Load64(squares + 4),
-                                          _mm256_permute2x128_si256(pairs_low, pairs_high, 0x31)));
+  }
+
+  /// The same where all of the tile fits 16 bits: two pixels side by side, one instruction squares
+  /// and adds them.
+  static OQAT_INLINE void AddSmall(Sums& sums, const I (&tile)[kTile]) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    const __m256i first = Pair(tile[0], tile[1]), second = Pair(tile[2], tile[3]);
+    AddFour(sums,
+            _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones)));
+    // Four squares of at most 2^15 fill 32 bits without a sign.
+    const __m256i squares =
+        _mm256_add_epi32(_mm256_madd_epi16(first, first), _mm256_madd_epi16(second, second));
+    sums.even = _mm256_add_epi64(sums.even,
+                                 _mm256_blend_epi32(squares, _mm256_setzero_si256(), 0b10101010));
+    sums.odd = _mm256_add_epi64(sums.odd, _mm256_srli_epi64(squares, 32));
+  }
+
+  static OQAT_INLINE void EndSums(const Sums& sums, std::int64_t* sum, std::uint64_t* squares) {
+    Store64(sum, _mm256_add_epi64(Load64(sum), sums.low));
+    Store64(sum + 4, _mm256_add_epi64(Load64(sum + 4), sums.high));
+    const __m256i low = _mm256_unpacklo_epi64(sums.even, sums.odd);   // 0 1 | 4 5
+    const __m256i high = _mm256_unpackhi_epi64(sums.even, sums.odd);  // 2 3 | 6 7
+    Store64(squares, _mm256_add_epi64(Load64(squares), _mm256_permute2x128_si256(low, high, 0x20)));
+    Store64(squares + 4,
+            _mm256_add_epi64(Load64(squares + 4), _mm256_permute2x128_si256(low, high, 0x31)));
+  }
+
+  static OQAT_INLINE void StoreSmall(std::int16_t* out, const I (&tile)[kTile]) {
+    for (int i = 0; i < kTile; i += 2) {
+      const __m256i both = _mm256_packs_epi32(tile[i], tile[i + 1]);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i * kBlock),
+                          _mm256_permute4x64_epi64(both, 0b11011000));
+    }
+  }
+  static OQAT_INLINE I LoadSmall(const std::int16_t* p) {
+    return _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+
+  /// Eight doubles.
+  struct W {
+    __m256d low, high;
+  };
+  static OQAT_INLINE W SetDouble(double x) { return {_mm256_set1_pd(x), _mm256_set1_pd(x)}; }
+  static OQAT_INLINE W ToDouble(F a) {
+    return {_mm256_cvtps_pd(_mm256_castps256_ps128(a)),
+            _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))};
+  }
+  static OQAT_INLINE W Add(W a, W b) {
+    return {_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)};
+  }
+  static OQAT_INLINE W Sub(W a, W b) {
+    return {_mm256_sub_pd(a.low, b.low), _mm256_sub_pd(a.high, b.high)};
+  }
+  static OQAT_INLINE W Mul(W a, W b) {
+    return {_mm256_mul_pd(a.low, b.low), _mm256_mul_pd(a.high, b.high)};
+  }
+  static OQAT_INLINE W Div(W a, double b) {
+    return {_mm256_div_pd(a.low, _mm256_set1_pd(b)), _mm256_div_pd(a.high, _mm256_set1_pd(b))};
+  }
+  static OQAT_INLINE void Store(double* p, W a) {
+    _mm256_storeu_pd(p, a.low);
+    _mm256_storeu_pd(p + 4, a.high);
   }
 
   /// [4][8] bytes -> [8][4]
@@ -77,6 +132,14 @@ struct Avx2 {
   }
 
  private:
+  static OQAT_INLINE __m256i Pair(I a, I b) {
+    return _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0b10101010);
+  }
+  static OQAT_INLINE void AddFour(Sums& sums, I four) {
+    sums.low = _mm256_add_epi64(sums.low, _mm256_cvtepi32_epi64(_mm256_castsi256_si128(four)));
+    sums.high =
+        _mm256_add_epi64(sums.high, _mm256_cvtepi32_epi64(_mm256_extracti128_si256(four, 1)));
+  }
   template <class T>
   static OQAT_INLINE __m256i Load64(const T* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));

@@ -27,86 +27,58 @@ FoldedNorm::FoldedNorm(std::string layer, const BatchNorm& norm, int channels, d
       variance_(First(norm.running_var, channels)),
       scale_(mean_.size()),
       bias_(mean_.size()) {
-  Fold(mean_, variance_);
+  for (std::size_t c = 0; c < mean_.size(); ++c) Fold(c, mean_[c], variance_[c]);
 }
 
 void FoldedNorm::SetStatistics(const std::vector<float>& mean, const std::vector<float>& variance) {
   std::copy(mean.begin(), mean.end(), mean_.begin());
   std::copy(variance.begin(), variance.end(), variance_.begin());
-  Fold(mean_, variance_);
+  for (std::size_t c = 0; c < mean_.size(); ++c) Fold(c, mean_[c], variance_[c]);
 }
 
-template <class T>
-void FoldedNorm::Fold(const std::vector<T>& mean, const std::vector<T>& variance) {
-  for (std::size_t c = 0; c < static_cast<std::size_t>(channels_); ++c) {
-    const double gain = norm_->weight[c] / std::sqrt(static_cast<double>(variance[c]) + kEps);
-    scale_[c] = static_cast<float>(gain * sum_scale_);
-    bias_[c] = static_cast<float>(norm_->bias[c] - static_cast<double>(mean[c]) * gain);
-  }
+void FoldedNorm::Fold(std::size_t channel, double mean, double variance) {
+  if (channel >= static_cast<std::size_t>(channels_)) return;
+  const double gain = norm_->weight[channel] / std::sqrt(variance + kEps);
+  scale_[channel] = static_cast<float>(gain * sum_scale_);
+  bias_[channel] = static_cast<float>(norm_->bias[channel] - mean * gain);
 }
 
 void FoldedNorm::BeginBatches() {
   mean_sum_.assign(scale_.size(), 0);
   variance_sum_.assign(scale_.size(), 0);
-  weight_ = 0;
 }
 
-void FoldedNorm::AddBatch(const std::vector<std::int64_t>& sum,
-                          const std::vector<std::uint64_t>& squares, std::int64_t count,
-                          std::int64_t images) {
+void FoldedNorm::AddBatch(int block, const std::int64_t* sum, const std::uint64_t* squares,
+                          std::int64_t count, std::int64_t images) {
   const double n = static_cast<double>(count);
-  std::vector<double> mean(scale_.size()), variance(scale_.size());
-  for (std::size_t c = 0; c < scale_.size(); ++c) {
+  double mean[kBlock], variance[kBlock];
+  for (int c = 0; c < kBlock; ++c) {
     const double m = static_cast<double>(sum[c]) / n;
     mean[c] = m * sum_scale_;
     variance[c] =
         std::max(0.0, static_cast<double>(squares[c]) / n - m * m) * sum_scale_ * sum_scale_;
   }
-  Add(mean, variance, images);
+  AddBatch(block, mean, variance, images);
 }
 
-void FoldedNorm::AddBatch(const float* planes, std::int64_t plane, std::int64_t count,
+void FoldedNorm::AddBatch(int block, const double* mean, const double* variance,
                           std::int64_t images) {
-  const double n = static_cast<double>(count);
-  std::vector<double> mean(scale_.size()), variance(scale_.size());
-  for (std::size_t block = 0; block < scale_.size() / kBlock; ++block) {
-    const float* values = planes + static_cast<std::int64_t>(block) * plane * kBlock;
-    double sums[kBlock] = {}, squares[kBlock] = {};
-    for (std::int64_t p = 0; p < count; ++p) {
-      for (int c = 0; c < kBlock; ++c) sums[c] += values[p * kBlock + c];
-    }
-    for (double& sum : sums) sum /= n;
-    for (std::int64_t p = 0; p < count; ++p) {
-      for (int c = 0; c < kBlock; ++c) {
-        const double difference = values[p * kBlock + c] - sums[c];
-        squares[c] += difference * difference;
-      }
-    }
-    for (std::size_t c = 0; c < kBlock; ++c) {
-      mean[block * kBlock + c] = sums[c];
-      variance[block * kBlock + c] = squares[c] / n;
-    }
+  const double weight = static_cast<double>(images);
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    const std::size_t c = static_cast<std::size_t>(block) * kBlock + i;
+    mean_sum_[c] += weight * mean[i];
+    variance_sum_[c] += weight * variance[i];
+    Fold(c, mean[i], variance[i]);
   }
-  Add(mean, variance, images);
 }
 
-void FoldedNorm::Add(const std::vector<double>& mean, const std::vector<double>& variance,
-                     std::int64_t images) {
+void FoldedNorm::EndBatches(std::int64_t images) {
   const double weight = static_cast<double>(images);
   for (std::size_t c = 0; c < scale_.size(); ++c) {
-    mean_sum_[c] += weight * mean[c];
-    variance_sum_[c] += weight * variance[c];
+    mean_[c] = static_cast<float>(mean_sum_[c] / weight);
+    variance_[c] = static_cast<float>(variance_sum_[c] / weight);
+    Fold(c, mean_[c], variance_[c]);
   }
-  weight_ += weight;
-  Fold(mean, variance);
-}
-
-void FoldedNorm::EndBatches() {
-  for (std::size_t c = 0; c < scale_.size(); ++c) {
-    mean_[c] = static_cast<float>(mean_sum_[c] / weight_);
-    variance_[c] = static_cast<float>(variance_sum_[c] / weight_);
-  }
-  Fold(mean_, variance_);
 }
 
 }  // namespace oqat::runtime

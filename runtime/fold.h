@@ -29,21 +29,21 @@ class FoldedNorm {
   /// Begins a recalibration: batches follow, then EndBatches.
   void BeginBatches();
 
-  /// A batch's sums over `count` pixels, in the convolution's units; folds them for this batch.
-  void AddBatch(const std::vector<std::int64_t>& sum, const std::vector<std::uint64_t>& squares,
+  /// A batch's sums of block `block` of channels over `count` pixels of `images` images, in the
+  /// convolution's units; folds that block for this batch.
+  void AddBatch(int block, const std::int64_t* sum, const std::uint64_t* squares,
                 std::int64_t count, std::int64_t images);
 
-  /// The same for float outputs, as planes.
-  void AddBatch(const float* planes, std::int64_t plane, std::int64_t count, std::int64_t images);
+  /// The same from the moments of float outputs.
+  void AddBatch(int block, const double* mean, const double* variance, std::int64_t images);
 
-  /// The weighted means of all batches become the statistics.
-  void EndBatches();
+  /// The means of all batches, weighted by their images, become the statistics.
+  void EndBatches(std::int64_t images);
+
+  int blocks() const { return static_cast<int>(scale_.size()) / kBlock; }
 
  private:
-  void Add(const std::vector<double>& mean, const std::vector<double>& variance,
-           std::int64_t images);
-  template <class T>
-  void Fold(const std::vector<T>& mean, const std::vector<T>& variance);
+  void Fold(std::size_t channel, double mean, double variance);
 
   std::string layer_;
   const BatchNorm* norm_;
@@ -51,7 +51,6 @@ class FoldedNorm {
   double sum_scale_;
   std::vector<float> mean_, variance_, scale_, bias_;  ///< whole blocks; the surplus gives 0
   std::vector<double> mean_sum_, variance_sum_;
-  double weight_ = 0;
 };
 
 }  // namespace oqat::runtime

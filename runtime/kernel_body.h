@@ -10,6 +10,7 @@
 // before Total.
 
 #include <cstring>
+#include <type_traits>
 
 #include "runtime/kernels.h"
 
@@ -45,10 +46,16 @@ OQAT_INLINE typename V::F Rectify(typename V::F y) {
 /// Ends a tile as Finish says.
 template <class V, Rectifier R, bool kReal, bool kCodes>
 struct FinishSink {
+  /// What is kept from tile to tile of one block of channels.
+  struct State {};
+
   const Finish& finish;
 
+  OQAT_INLINE void End(int, const State&) const {}
+
   template <class Sum>
-  OQAT_INLINE void Tile(int block, std::int64_t pixel, int, const Sum (&sums)[kTile]) const {
+  OQAT_INLINE void Tile(State&, int block, std::int64_t pixel, int,
+                        const Sum (&sums)[kTile]) const {
     const typename V::F scale = V::Load(finish.scale + block * kBlock);
     const typename V::F bias = V::Load(finish.bias + block * kBlock);
     const std::int64_t at = (block * finish.plane + pixel) * kBlock;
@@ -72,26 +79,36 @@ struct FinishSink {
   }
 };
 
-/// Adds a tile's sums and their squares, exactly.
-template <class V>
+/// Adds up sums and their squares, exactly. kSmall: the sums fit 16 bits.
+template <class V, bool kSmall>
 struct SumsSink {
+  using State = typename V::Sums;
+
   const ChannelSums& sums;
 
-  template <class Sum>
-  OQAT_INLINE void Tile(int block, std::int64_t, int valid, const Sum (&tile)[kTile]) const {
-    if (valid >= kTile) {
-      V::AddSums(tile, sums.sum + block * kBlock, sums.squares + block * kBlock);
-      return;
-    }
-    for (int i = 0; i < valid; ++i) {
-      std::int32_t lanes[kBlock];
-      V::Store(lanes, tile[i]);
-      for (int c = 0; c < kBlock; ++c) {
-        const std::int64_t value = lanes[c];
-        sums.sum[block * kBlock + c] += value;
-        sums.squares[block * kBlock + c] += static_cast<std::uint64_t>(value * value);
+  OQAT_INLINE void End(int block, const State& state) const {
+    V::EndSums(state, sums.sum + block * kBlock, sums.squares + block * kBlock);
+  }
+
+  OQAT_INLINE void Tile(State& state, int block, std::int64_t pixel, int valid,
+                        const typename V::I (&tile)[kTile]) const {
+    if constexpr (kSmall) {
+      if (sums.kept != nullptr) {
+        V::StoreSmall(sums.kept + (block * sums.plane + pixel) * kBlock, tile);
       }
     }
+    if (valid >= kTile) {
+      Add(state, tile);
+      return;
+    }
+    typename V::I only[kTile];
+    for (int i = 0; i < kTile; ++i) only[i] = i < valid ? tile[i] : V::SetInt(0);
+    Add(state, only);
+  }
+
+ private:
+  OQAT_INLINE static void Add(State& state, const typename V::I (&tile)[kTile]) {
+    kSmall ? V::AddSmall(state, tile) : V::AddSums(state, tile);
   }
 };
 
@@ -126,7 +143,7 @@ void WithSink(const Finish& finish, Work&& work) {
 /// One tile of kOut blocks of outputs.
 template <class V, class D, int kOut, class Sink>
 OQAT_INLINE void PointwiseTile(const Pointwise& conv, int block, std::int64_t pixel,
-                               const Sink& sink) {
+                               const Sink& sink, typename Sink::State (&states)[kOut]) {
   typename V::I sums[kOut][kTile];
   OQAT_UNROLL(2)
   for (int o = 0; o < kOut; ++o) {
@@ -175,7 +192,19 @@ OQAT_INLINE void PointwiseTile(const Pointwise& conv, int block, std::int64_t pi
   }
   const int valid = static_cast<int>(Least<std::int64_t>(kTile, conv.pixels - pixel));
   OQAT_UNROLL(2)
-  for (int o = 0; o < kOut; ++o) sink.Tile(block + o, pixel, valid, sums[o]);
+  for (int o = 0; o < kOut; ++o) sink.Tile(states[o], block + o, pixel, valid, sums[o]);
+}
+
+/// All tiles of pixels [begin, end) of kOut blocks of outputs.
+template <class V, class D, int kOut, class Sink>
+OQAT_INLINE void PointwiseBlocks(const Pointwise& conv, int block, std::int64_t begin,
+                                 std::int64_t end, const Sink& sink) {
+  typename Sink::State states[kOut]{};
+  for (std::int64_t p = begin; p < end; p += kTile) {
+    PointwiseTile<V, D, kOut>(conv, block, p, sink, states);
+  }
+  OQAT_UNROLL(2)
+  for (int o = 0; o < kOut; ++o) sink.End(block + o, states[o]);
 }
 
 template <class V, class D, class Sink>
@@ -188,15 +217,9 @@ void RunPointwise(const Pointwise& conv, const Sink& sink) {
     const std::int64_t end = Least(conv.pixels, begin + panel);
     int block = 0;
     for (; block + 2 <= blocks; block += 2) {
-      for (std::int64_t p = begin; p < end; p += kTile) {
-        PointwiseTile<V, D, 2>(conv, block, p, sink);
-      }
+      PointwiseBlocks<V, D, 2>(conv, block, begin, end, sink);
     }
-    for (; block < blocks; ++block) {
-      for (std::int64_t p = begin; p < end; p += kTile) {
-        PointwiseTile<V, D, 1>(conv, block, p, sink);
-      }
-    }
+    for (; block < blocks; ++block) PointwiseBlocks<V, D, 1>(conv, block, begin, end, sink);
   }
 }
 
@@ -257,7 +280,7 @@ class TapRows {
 template <class V, class D, int kKernel, int kStride, int kTiles, class Sink>
 OQAT_INLINE void DepthwiseTile(const Depthwise& conv, const std::uint8_t* const (&rows)[kKernel],
                                const std::int8_t* weights, int x, int block, std::int64_t pixel,
-                               const Sink& sink) {
+                               const Sink& sink, typename Sink::State& state) {
   constexpr int kGroups = TapGroups(kKernel);
   constexpr int kStep = kStride * 32;
   typename D::Acc acc[kTiles][kTile];
@@ -288,7 +311,7 @@ OQAT_INLINE void DepthwiseTile(const Depthwise& conv, const std::uint8_t* const 
     OQAT_UNROLL(4)
     for (int i = 0; i < kTile; ++i) sums[i] = D::Total(acc[t][i]);
     const int valid = Least(kTile, conv.out_size - x - t * kTile);
-    sink.Tile(block, pixel + t * kTile, valid, sums);
+    sink.Tile(state, block, pixel + t * kTile, valid, sums);
   }
 }
 
@@ -300,6 +323,7 @@ void RunDepthwiseKernel(const Depthwise& conv, const Sink& sink) {
   TapRows taps(conv);
   for (int block = 0; block < conv.channels / kBlock; ++block) {
     const std::int8_t* weights = conv.weights + block * kKernel * kGroups * 32;
+    typename Sink::State state{};
     for (std::int64_t image = 0; image < conv.images; ++image) {
       taps.Begin(conv.in + (block * conv.in_plane + image * conv.size * conv.size) * kBlock);
       for (int y = 0; y < conv.out_size; ++y) {
@@ -311,13 +335,16 @@ void RunDepthwiseKernel(const Depthwise& conv, const Sink& sink) {
         const std::int64_t pixel = (image * conv.out_size + y) * conv.out_size;
         int x = 0;
         for (; x + 2 * kTile <= rounded; x += 2 * kTile) {
-          DepthwiseTile<V, D, kKernel, kStride, 2>(conv, rows, weights, x, block, pixel + x, sink);
+          DepthwiseTile<V, D, kKernel, kStride, 2>(conv, rows, weights, x, block, pixel + x, sink,
+                                                   state);
         }
         if (x < rounded) {
-          DepthwiseTile<V, D, kKernel, kStride, 1>(conv, rows, weights, x, block, pixel + x, sink);
+          DepthwiseTile<V, D, kKernel, kStride, 1>(conv, rows, weights, x, block, pixel + x, sink,
+                                                   state);
         }
       }
     }
+    sink.End(block, state);
   }
 }
 
@@ -438,16 +465,56 @@ void RunDense(const Dense& dense) {
 template <class V>
 void RunFinish(const float* in, std::int64_t pixels, int channels, const Finish& finish) {
   WithSink<V>(finish, [&](const auto& sink) {
+    typename std::remove_cvref_t<decltype(sink)>::State state;
     for (int block = 0; block < channels / kBlock; ++block) {
       for (std::int64_t p = 0; p < pixels; p += kTile) {
         typename V::F tile[kTile];
         for (int i = 0; i < kTile; ++i) {
           tile[i] = V::Load(in + (block * finish.plane + p + i) * kBlock);
         }
-        sink.Tile(block, p, kTile, tile);
+        sink.Tile(state, block, p, kTile, tile);
       }
     }
   });
+}
+
+template <class V>
+void RunFinishSums(const std::int16_t* in, std::int64_t pixels, int channels,
+                   const Finish& finish) {
+  WithSink<V>(finish, [&](const auto& sink) {
+    typename std::remove_cvref_t<decltype(sink)>::State state;
+    for (int block = 0; block < channels / kBlock; ++block) {
+      for (std::int64_t p = 0; p < pixels; p += kTile) {
+        typename V::I tile[kTile];
+        OQAT_UNROLL(4)
+        for (int i = 0; i < kTile; ++i) {
+          tile[i] = V::LoadSmall(in + (block * finish.plane + p + i) * kBlock);
+        }
+        sink.Tile(state, block, p, kTile, tile);
+      }
+    }
+  });
+}
+
+template <class V>
+void RunMoments(const float* in, std::int64_t plane, std::int64_t pixels, int channels,
+                double* mean, double* variance) {
+  const double n = static_cast<double>(pixels);
+  for (int block = 0; block < channels / kBlock; ++block) {
+    const float* values = in + block * plane * kBlock;
+    auto sum = V::SetDouble(0);
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      sum = V::Add(sum, V::ToDouble(V::Load(values + p * kBlock)));
+    }
+    const auto center = V::Div(sum, n);
+    auto squares = V::SetDouble(0);
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      const auto difference = V::Sub(V::ToDouble(V::Load(values + p * kBlock)), center);
+      squares = V::Add(squares, V::Mul(difference, difference));
+    }
+    V::Store(mean + block * kBlock, center);
+    V::Store(variance + block * kBlock, V::Div(squares, n));
+  }
 }
 
 template <class V>
@@ -499,8 +566,13 @@ constexpr Kernels TableOf(Isa isa) {
     });
   };
   table.pointwise_sums = [](const Pointwise& conv, const ChannelSums& sums) {
-    const SumsSink<V> sink{sums};
-    conv.narrow ? RunPointwise<V, Narrow>(conv, sink) : RunPointwise<V, Wide>(conv, sink);
+    if (!conv.narrow) {
+      RunPointwise<V, Wide>(conv, SumsSink<V, false>{sums});
+    } else if (conv.in_channels * 15 * 8 < 32768) {
+      RunPointwise<V, Narrow>(conv, SumsSink<V, true>{sums});
+    } else {
+      RunPointwise<V, Narrow>(conv, SumsSink<V, false>{sums});
+    }
   };
   table.depthwise = [](const Depthwise& conv, const Finish& finish) {
     WithSink<V>(finish, [&](const auto& sink) {
@@ -508,12 +580,14 @@ constexpr Kernels TableOf(Isa isa) {
     });
   };
   table.depthwise_sums = [](const Depthwise& conv, const ChannelSums& sums) {
-    const SumsSink<V> sink{sums};
-    conv.narrow ? RunDepthwise<V, Narrow>(conv, sink) : RunDepthwise<V, Wide>(conv, sink);
+    conv.narrow ? RunDepthwise<V, Narrow>(conv, SumsSink<V, true>{sums})
+                : RunDepthwise<V, Wide>(conv, SumsSink<V, false>{sums});
   };
   table.stem = RunStem<V>;
   table.dense = RunDense<V>;
   table.finish = RunFinish<V>;
+  table.finish_sums = RunFinishSums<V>;
+  table.moments = RunMoments<V>;
   table.pool = RunPool<V>;
   table.gate = RunGate<V>;
   return table;

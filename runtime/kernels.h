@@ -43,6 +43,10 @@ struct Finish {
 struct ChannelSums {
   std::int64_t* sum = nullptr;       ///< [out], added to
   std::uint64_t* squares = nullptr;  ///< [out], added to
+  /// If not null, also the sums themselves, as planes. Only for depthwise convolutions that are
+  /// narrow: their sums fit 16 bits, 7 * 7 * 15 * 8 at most.
+  std::int16_t* kept = nullptr;
+  std::int64_t plane = 0;  ///< of `kept`
 };
 
 /// 1x1 convolution of codes. Weights: [out / 8][in / 4][8][4].
@@ -124,6 +128,11 @@ struct Kernels {
   void (*dense)(const Dense&);
   /// Applies a Finish to float planes: sums that are already float.
   void (*finish)(const float* in, std::int64_t pixels, int channels, const Finish&);
+  /// The same for sums that were kept; their plane is the Finish's.
+  void (*finish_sums)(const std::int16_t* in, std::int64_t pixels, int channels, const Finish&);
+  /// Mean and biased variance of every channel of float planes, pixels in their order.
+  void (*moments)(const float* in, std::int64_t plane, std::int64_t pixels, int channels,
+                  double* mean, double* variance);
   /// mean[i][c] = float(sum over the image's pixels, in order) / pixels_per_image, as planes of
   /// `images` pixels.
   void (*pool)(const float* in, std::int64_t plane, std::int64_t images,

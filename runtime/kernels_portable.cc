@@ -71,15 +71,60 @@ struct Portable {
       }
     }
   }
-  static void AddSums(const I (&tile)[kTile], std::int64_t* sum, std::uint64_t* squares) {
+  struct Sums {
+    std::int64_t sum[kBlock];
+    std::uint64_t squares[kBlock];
+  };
+  static void AddSums(Sums& sums, const I (&tile)[kTile]) {
     for (int t = 0; t < kTile; ++t) {
       for (int i = 0; i < kBlock; ++i) {
         const std::int64_t value = tile[t].v[i];
-        sum[i] += value;
-        squares[i] += static_cast<std::uint64_t>(value * value);
+        sums.sum[i] += value;
+        sums.squares[i] += static_cast<std::uint64_t>(value * value);
       }
     }
   }
+  static void AddSmall(Sums& sums, const I (&tile)[kTile]) { AddSums(sums, tile); }
+  static void EndSums(const Sums& sums, std::int64_t* sum, std::uint64_t* squares) {
+    for (int i = 0; i < kBlock; ++i) {
+      sum[i] += sums.sum[i];
+      squares[i] += sums.squares[i];
+    }
+  }
+  static void StoreSmall(std::int16_t* out, const I (&tile)[kTile]) {
+    for (int t = 0; t < kTile; ++t) {
+      for (int i = 0; i < kBlock; ++i) {
+        out[t * kBlock + i] = static_cast<std::int16_t>(tile[t].v[i]);
+      }
+    }
+  }
+  static I LoadSmall(const std::int16_t* p) {
+    return Map<I>([&](int i) { return p[i]; });
+  }
+
+  struct W {
+    double v[kBlock];
+  };
+  static W SetDouble(double x) {
+    return Map<W>([&](int) { return x; });
+  }
+  static W ToDouble(const F& a) {
+    return Map<W>([&](int i) { return static_cast<double>(a.v[i]); });
+  }
+  static W Add(const W& a, const W& b) {
+    return Map<W>([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static W Sub(const W& a, const W& b) {
+    return Map<W>([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  static W Mul(const W& a, const W& b) {
+    return Map<W>([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  static W Div(const W& a, double b) {
+    return Map<W>([&](int i) { return a.v[i] / b; });
+  }
+  static void Store(double* p, const W& a) { std::memcpy(p, a.v, sizeof a.v); }
+
   /// [4][8] bytes -> [8][4]
   static void Interleave(const std::uint8_t* in, std::uint8_t* out) {
     for (int i = 0; i < kBlock; ++i) {

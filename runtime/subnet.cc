@@ -243,8 +243,10 @@ struct Subnet::Impl {
       conv.narrow = supernet.bits <= 4;
       if (norm != nullptr) {
         if (calibrating) {
-          Collect(layer.out, [&](const ChannelSums& sums) { kernels.pointwise_sums(conv, sums); });
-          norm->AddBatch(sum, squares, pixels, images);
+          kernels.pointwise_sums(conv, ZeroSums(layer.out));
+          for (int b = 0; b < norm->blocks(); ++b) {
+            norm->AddBatch(b, &sum[b * kBlock], &squares[b * kBlock], pixels, images);
+          }
         }
         finish.scale = norm->scale();
         finish.bias = norm->bias();
@@ -273,20 +275,49 @@ struct Subnet::Impl {
       conv.narrow = supernet.bits <= 4;
       conv.scratch = Grown(scratch, DepthwiseScratch(conv));
       if (calibrating) {
-        Collect(plan.mid, [&](const ChannelSums& sums) { kernels.depthwise_sums(conv, sums); });
-        norm.AddBatch(sum, squares, out_pixels, images);
+        CalibrateDepthwise(conv, norm, finish);
+      } else {
+        finish.scale = norm.scale();
+        finish.bias = norm.bias();
+        kernels.depthwise(conv, finish);
       }
-      finish.scale = norm.scale();
-      finish.bias = norm.bias();
-      kernels.depthwise(conv, finish);
     });
   }
 
-  template <class Work>
-  void Collect(int channels, Work&& work) {
+  /// Block of channels by block: its statistics are complete before the next one is read, and what
+  /// it keeps in between stays in a cache.
+  void CalibrateDepthwise(Depthwise conv, FoldedNorm& norm, Finish finish) {
+    const std::int64_t pixels = conv.images * conv.out_size * conv.out_size;
+    const std::int64_t weights = std::int64_t{conv.kernel} * TapGroups(conv.kernel) * 32;
+    conv.channels = kBlock;
+    finish.scale = norm.scale();
+    finish.bias = norm.bias();
+    for (int b = 0; b < norm.blocks(); ++b) {
+      ChannelSums sums = ZeroSums(kBlock);
+      if (conv.narrow) {
+        sums.plane = finish.plane;
+        sums.kept = Grown(kept, finish.plane * kBlock);
+      }
+      kernels.depthwise_sums(conv, sums);
+      norm.AddBatch(b, sums.sum, sums.squares, pixels, conv.images);
+      if (conv.narrow) {
+        kernels.finish_sums(sums.kept, pixels, kBlock, finish);
+      } else {
+        kernels.depthwise(conv, finish);
+      }
+      conv.in += conv.in_plane * kBlock;
+      conv.weights += weights;
+      finish.scale += kBlock;
+      finish.bias += kBlock;
+      if (finish.codes != nullptr) finish.codes += finish.plane * kBlock;
+      if (finish.real != nullptr) finish.real += finish.plane * kBlock;
+    }
+  }
+
+  ChannelSums ZeroSums(int channels) {
     sum.assign(static_cast<std::size_t>(channels), 0);
     squares.assign(static_cast<std::size_t>(channels), 0);
-    work(ChannelSums{sum.data(), squares.data()});
+    return {sum.data(), squares.data()};
   }
 
   /// gates[c] of every image from the block's activations; then codes of their products.
@@ -364,7 +395,13 @@ struct Subnet::Impl {
       stem.out = Grown(values, width * stem.plane);
       kernels.stem(stem);
       FoldedNorm& norm = norms_of_stem[0];
-      if (calibrating) norm.AddBatch(stem.out, stem.plane, pixels, images);
+      if (calibrating) {
+        std::vector<double> mean(static_cast<std::size_t>(width)), variance(mean.size());
+        kernels.moments(stem.out, stem.plane, pixels, width, mean.data(), variance.data());
+        for (int b = 0; b < norm.blocks(); ++b) {
+          norm.AddBatch(b, &mean[b * kBlock], &variance[b * kBlock], images);
+        }
+      }
       Finish finish;
       finish.scale = norm.scale();
       finish.bias = norm.bias();
@@ -530,6 +567,7 @@ struct Subnet::Impl {
   bool calibrating = false;
   std::vector<std::int64_t> sum;
   std::vector<std::uint64_t> squares;
+  std::vector<std::int16_t> kept;
 
   // Planes (runtime/kernels.h), kept between calls.
   std::vector<std::uint8_t> codes_head, codes_mid, codes_out, scratch;
@@ -559,7 +597,7 @@ void Subnet::Recalibrate(const artifacts::ImageSet& set, std::int64_t begin, std
     if (done) done(last - begin);
   }
   impl.calibrating = false;
-  impl.ForEachNorm([](FoldedNorm& norm) { norm.EndBatches(); });
+  impl.ForEachNorm([&](FoldedNorm& norm) { norm.EndBatches(end - begin); });
 }
 
 std::vector<Statistics> Subnet::statistics() const {

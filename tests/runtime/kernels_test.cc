@@ -126,6 +126,40 @@ std::int64_t DepthwiseSum(const Depthwise& conv, int c, std::int64_t image, int 
   return sum;
 }
 
+/// Finishing the sums that a first pass kept is finishing the convolution.
+void ExpectKeptSumsFinishAlike(const Depthwise& conv, Operands& operands) {
+  const std::int64_t pixels = conv.images * conv.out_size * conv.out_size;
+  const auto count = static_cast<std::size_t>(conv.channels * PlanePixels(pixels));
+  const std::vector<float> scale = operands.Floats(conv.channels, 0.01F);
+  const std::vector<float> bias = operands.Floats(conv.channels, 1);
+  for (const Isa isa : AvailableIsas()) {
+    const Kernels& kernels = KernelsFor(isa);
+    std::vector<std::int64_t> sum(static_cast<std::size_t>(conv.channels));
+    std::vector<std::uint64_t> squares(sum.size());
+    std::vector<std::int16_t> kept(count);
+    kernels.depthwise_sums(conv, {sum.data(), squares.data(), kept.data(), PlanePixels(pixels)});
+    std::vector<std::uint8_t> direct(count), later(count);
+    Finish finish;
+    finish.scale = scale.data();
+    finish.bias = bias.data();
+    finish.rectifier = Rectifier::kHSwish;
+    finish.plane = PlanePixels(pixels);
+    finish.inverse_step = 3.7F;
+    finish.high = 15;
+    finish.codes = direct.data();
+    kernels.depthwise(conv, finish);
+    finish.codes = later.data();
+    kernels.finish_sums(kept.data(), pixels, conv.channels, finish);
+    for (int c = 0; c < conv.channels; ++c) {
+      for (std::int64_t p = 0; p < pixels; ++p) {
+        const auto at =
+            static_cast<std::size_t>((c / kBlock * finish.plane + p) * kBlock + c % kBlock);
+        ASSERT_EQ(later[at], direct[at]) << IsaName(isa) << " " << at;
+      }
+    }
+  }
+}
+
 struct PointwiseCase {
   int in, out, full_in;
   std::int64_t pixels;
@@ -228,6 +262,7 @@ TEST(Kernels, DepthwiseIsExactEverywhere) {
             }
             ASSERT_EQ(sum[static_cast<std::size_t>(c)], expected);
           }
+          if (conv.narrow) ExpectKeptSumsFinishAlike(conv, operands);
         }
       }
     }
@@ -279,6 +314,24 @@ TEST(Kernels, FloatKernelsGiveTheSameBitsEverywhere) {
     pools.emplace_back(static_cast<std::size_t>(32 * PlanePixels(2)));
     KernelsFor(isa).pool(in.data(), dense.in_plane, 2, 3, 32, pools.back().data(), PlanePixels(2));
     EXPECT_EQ(pools.back(), pools.front()) << IsaName(isa);
+  }
+  std::vector<std::vector<double>> moments;
+  for (const Isa isa : AvailableIsas()) {
+    moments.emplace_back(64);
+    KernelsFor(isa).moments(in.data(), dense.in_plane, 7, 32, moments.back().data(),
+                            moments.back().data() + 32);
+    EXPECT_EQ(moments.back(), moments.front()) << IsaName(isa);
+  }
+  for (int c = 0; c < 32; ++c) {
+    double mean = 0, variance = 0;
+    const auto value = [&](int p) {
+      return static_cast<double>(
+          in[static_cast<std::size_t>((c / kBlock * dense.in_plane + p) * kBlock + c % kBlock)]);
+    };
+    for (int p = 0; p < 7; ++p) mean += value(p) / 7;
+    for (int p = 0; p < 7; ++p) variance += (value(p) - mean) * (value(p) - mean) / 7;
+    EXPECT_NEAR(moments.front()[static_cast<std::size_t>(c)], mean, 1e-12);
+    EXPECT_NEAR(moments.front()[static_cast<std::size_t>(32 + c)], variance, 1e-12);
   }
 }
 
