@@ -112,7 +112,7 @@ double Ours(const Shape& s, int bits) {
     return Seconds([&] { kernels.pointwise(conv, finish); });
   }
   const std::vector<std::int8_t> weights(
-      static_cast<std::size_t>(s.in * s.kernel * TapGroups(s.kernel) * 4), 3);
+      static_cast<std::size_t>(s.in / kBlock * DepthwiseWeightBytes(s.kernel)), 3);
   Depthwise conv;
   conv.in = in.data();
   conv.in_plane = PlanePixels(pixels);

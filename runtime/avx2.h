@@ -34,9 +34,16 @@ struct Avx2 {
   static OQAT_INLINE F ToFloat(I a) { return _mm256_cvtepi32_ps(a); }
   static OQAT_INLINE I Round(F a) { return _mm256_cvtps_epi32(a); }
 
-  static OQAT_INLINE void StoreCodes(std::uint8_t* out, const I (&codes)[kTile]) {
-    const __m256i words = _mm256_packus_epi16(_mm256_packs_epi32(codes[0], codes[1]),
-                                              _mm256_packs_epi32(codes[2], codes[3]));
+  /// Of `low` or more, with `offset` added.
+  static OQAT_INLINE void StoreCodes(std::uint8_t* out, const I (&codes)[kTile], int low,
+                                     int offset) {
+    // Two pixels in one register of 16 bits; packing saturates.
+    const __m256i least = _mm256_set1_epi16(static_cast<short>(low));
+    const __m256i add = _mm256_set1_epi16(static_cast<short>(offset));
+    const auto pair = [&](I a, I b) __attribute__((always_inline)) {
+      return _mm256_add_epi16(_mm256_max_epi16(_mm256_packs_epi32(a, b), least), add);
+    };
+    const __m256i words = _mm256_packus_epi16(pair(codes[0], codes[1]), pair(codes[2], codes[3]));
     // Packing works within halves: the first holds channels 0 to 3 of each pixel.
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_permutevar8x32_epi32(words, order));
@@ -120,15 +127,24 @@ struct Avx2 {
     _mm256_storeu_pd(p + 4, a.high);
   }
 
-  /// [4][8] bytes -> [8][4]
-  static OQAT_INLINE void Interleave(const std::uint8_t* in, std::uint8_t* out) {
-    const __m256i pairs = _mm256_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15,  //
-                                           0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-    const __m256i x =
-        _mm256_shuffle_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(in)), pairs);
-    const __m128i first = _mm256_castsi256_si128(x), second = _mm256_extracti128_si256(x, 1);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi16(first, second));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi16(first, second));
+  /// Four pixels of two rows as [pixel][8][2]: one after the other, or those of even and odd places
+  /// apart.
+  template <int kStride>
+  static OQAT_INLINE void MakePairs(const std::uint8_t* first, const std::uint8_t* second,
+                                    std::uint8_t* even, std::uint8_t* odd) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second));
+    const __m256i evens = _mm256_unpacklo_epi8(a, b);  // 0 | 2
+    const __m256i odds = _mm256_unpackhi_epi8(a, b);   // 1 | 3
+    if constexpr (kStride == 1) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(even),
+                          _mm256_permute2x128_si256(evens, odds, 0x20));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(even + 32),
+                          _mm256_permute2x128_si256(evens, odds, 0x31));
+    } else {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(even), evens);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(odd), odds);
+    }
   }
 
  private:
@@ -163,13 +179,55 @@ struct Avx2Operands {
   static OQAT_INLINE Weights LoadWeights(const std::int8_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
-  static OQAT_INLINE __m256i LoadCodes(const std::uint8_t* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  }
   static OQAT_INLINE __m256i Broadcast(const std::uint8_t* p) {
     std::int32_t four;
     __builtin_memcpy(&four, p, 4);
     return _mm256_set1_epi32(four);
+  }
+};
+
+/// Pairs of codes up to 15 and weights up to 8 in magnitude, two pixels at once: 49 products of at
+/// most 120 add up within 16 bits.
+struct Avx2NarrowPair {
+  static constexpr int kPixels = 2;
+  static constexpr int kTiles = 2;
+  using Acc = __m256i;
+
+  static OQAT_INLINE Acc Zero() { return _mm256_setzero_si256(); }
+  static OQAT_INLINE void Pin(Acc& acc) { asm volatile("" : "+x"(acc)); }
+  static OQAT_INLINE __m256i LoadWeights(const std::int8_t* p) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static OQAT_INLINE Acc Step(Acc acc, const std::uint8_t* codes, __m256i weights) {
+    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
+    return _mm256_add_epi16(acc, _mm256_maddubs_epi16(x, weights));
+  }
+  static OQAT_INLINE void Totals(const Acc* acc, __m256i (&sums)[kTile]) {
+    for (int i = 0; i < kTile; i += 2) {
+      sums[i] = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(acc[i / 2]));
+      sums[i + 1] = _mm256_cvtepi16_epi32(_mm256_extracti128_si256(acc[i / 2], 1));
+    }
+  }
+};
+
+/// Pairs of any codes, in 32 bits.
+struct Avx2WidePair {
+  static constexpr int kPixels = 1;
+  static constexpr int kTiles = 2;
+  using Acc = __m256i;
+
+  static OQAT_INLINE Acc Zero() { return _mm256_setzero_si256(); }
+  static OQAT_INLINE void Pin(Acc& acc) { asm volatile("" : "+x"(acc)); }
+  static OQAT_INLINE __m256i LoadWeights(const std::int8_t* p) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static OQAT_INLINE Acc Step(Acc acc, const std::uint8_t* codes, __m256i weights) {
+    const __m256i x =
+        _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(x, weights));
+  }
+  static OQAT_INLINE void Totals(const Acc* acc, __m256i (&sums)[kTile]) {
+    for (int i = 0; i < kTile; ++i) sums[i] = acc[i];
   }
 };
 

@@ -70,12 +70,10 @@ struct FinishSink {
         V::Store(finish.real + at + i * kBlock, y);
       }
       if constexpr (kCodes) {
-        const auto x = V::Mul(y, V::Set(finish.inverse_step));
-        const auto clipped = V::Min(V::Max(x, V::Set(finish.low)), V::Set(finish.high));
-        codes[i] = V::Add(V::Round(clipped), V::SetInt(finish.offset));
+        codes[i] = V::Round(V::Min(V::Mul(y, V::Set(finish.inverse_step)), V::Set(finish.high)));
       }
     }
-    if constexpr (kCodes) V::StoreCodes(finish.codes + at, codes);
+    if constexpr (kCodes) V::StoreCodes(finish.codes + at, codes, finish.low, finish.offset);
   }
 };
 
@@ -223,93 +221,120 @@ void RunPointwise(const Pointwise& conv, const Sink& sink) {
   }
 }
 
-/// The last rows of one block of channels, with the codes of 4 neighbouring pixels side by side:
-/// row[x][8][4] holds pixels x to x + 3 of the padded row, for each channel.
-class TapRows {
+/// The last rows of one block of channels, two and two side by side: a kept row r holds the codes
+/// [pixel][8][2] of input rows r and r + 1, padded with zeros on the left and right. With stride 2
+/// even and odd pixels lie apart, so that neighbouring outputs read neighbouring pixels.
+template <class V, int kKernel, int kStride>
+class PairRows {
  public:
-  explicit TapRows(const Depthwise& conv)
+  explicit PairRows(const Depthwise& conv)
       : conv_(conv),
-        padding_(conv.kernel / 2),
-        width_(TapRowWidth(conv)),
-        row_bytes_(std::int64_t{width_} * 32),
+        phase_bytes_(std::int64_t{PairRowWidth(conv)} * 16),
         rows_(conv.scratch),
-        copy_(conv.scratch + (kTapRows + 1) * row_bytes_) {
-    std::memset(rows_ + kTapRows * row_bytes_, 0, static_cast<std::size_t>(row_bytes_));
-    std::memset(copy_, 0, static_cast<std::size_t>(width_ + 4) * kBlock);
+        zeros_(conv.scratch + (kPairRows + 1) * kStride * phase_bytes_) {
+    // The padding stays zero, as do the row above all and the zeros.
+    std::memset(conv.scratch, 0, static_cast<std::size_t>(DepthwiseScratch(conv)));
   }
 
-  /// Begins an image; `plane` is its first pixel of the block in use.
+  std::int64_t phase_bytes() const { return phase_bytes_; }
+
+  /// Begins an image; `plane` is its first pixel of the block in use. Rows from `first` on, in
+  /// steps of the stride.
   void Begin(const std::uint8_t* plane) {
     plane_ = plane;
-    next_ = 0;
+    next_ = -(kKernel / 2);
   }
 
-  /// Makes input rows below `end` available.
-  template <class V, int kStride>
-  OQAT_INLINE void Advance(int end) {
-    for (; next_ < Least(end, conv_.size); ++next_) {
-      const auto row = static_cast<std::size_t>(conv_.size) * kBlock;
-      std::memcpy(copy_ + static_cast<std::size_t>(padding_) * kBlock,
-                  plane_ + static_cast<std::size_t>(next_) * row, row);
-      std::uint8_t* taps = rows_ + next_ % kTapRows * row_bytes_;
-      // With stride 2 only even places are read.
-      for (int x = 0; x < width_; x += kStride) {
-        V::Interleave(copy_ + x * kBlock, taps + std::int64_t{x} * 32);
-      }
+  /// Makes rows up to `last` available.
+  OQAT_INLINE void Advance(int last) {
+    for (; next_ <= last; next_ += kStride) {
+      if (next_ >= -1 && next_ < conv_.size) Make(next_);
     }
   }
 
-  /// Row y of the input; outside it, zeros.
-  const std::uint8_t* Row(int y) const {
-    const bool inside = y >= 0 && y < conv_.size;
-    return rows_ + (inside ? y % kTapRows : kTapRows) * row_bytes_;
+  const std::uint8_t* Row(int r) const {
+    const bool any = r >= -1 && r < conv_.size;
+    return rows_ + (any ? (r + kPairRows) % kPairRows : kPairRows) * kStride * phase_bytes_;
   }
 
  private:
+  OQAT_INLINE const std::uint8_t* Input(int y) const {
+    const bool inside = y >= 0 && y < conv_.size;
+    return inside ? plane_ + std::int64_t{y} * conv_.size * kBlock : zeros_;
+  }
+
+  OQAT_INLINE void Make(int r) {
+    constexpr int kPadding = kKernel / 2;
+    const std::uint8_t* first = Input(r);
+    const std::uint8_t* second = Input(r + 1);
+    std::uint8_t* row = rows_ + (r + kPairRows) % kPairRows * kStride * phase_bytes_;
+    // The pixel at the left edge, and the one after it.
+    std::uint8_t* even = row;
+    std::uint8_t* odd = row + 16;
+    if constexpr (kStride == 1) {
+      even += kPadding * 16;
+      odd += kPadding * 16;
+    } else {
+      even = row + kPadding % 2 * phase_bytes_ + kPadding / 2 * 16;
+      odd = row + (kPadding + 1) % 2 * phase_bytes_ + (kPadding + 1) / 2 * 16;
+    }
+    int x = 0;
+    for (; x + 4 <= conv_.size; x += 4) {
+      V::template MakePairs<kStride>(first + x * kBlock, second + x * kBlock, even, odd);
+      even += 64 / kStride;
+      odd += 64 / kStride;
+    }
+    // What is left of the row must not bring what lies behind it.
+    for (; x < conv_.size; ++x) {
+      std::uint8_t* out = kStride == 1 || x % 2 == 0 ? even : odd;
+      for (int c = 0; c < kBlock; ++c) {
+        out[2 * c] = first[x * kBlock + c];
+        out[2 * c + 1] = second[x * kBlock + c];
+      }
+      if (kStride == 1 || x % 2 == 0) even += 16;
+      if (kStride == 2 && x % 2 == 1) odd += 16;
+    }
+  }
+
   const Depthwise& conv_;
-  const int padding_;
-  const int width_;
-  const std::int64_t row_bytes_;
-  std::uint8_t* const rows_;  ///< the last one stays zero
-  std::uint8_t* const copy_;  ///< one row with its padding
+  const std::int64_t phase_bytes_;
+  std::uint8_t* const rows_;         ///< the last one stays zero
+  const std::uint8_t* const zeros_;  ///< an input row of zeros
   const std::uint8_t* plane_ = nullptr;
   int next_ = 0;
 };
 
-/// kTiles tiles of one row of outputs.
+/// kTiles tiles of one row of outputs. D: a dot product of pairs, kPixels of them at once.
 template <class V, class D, int kKernel, int kStride, int kTiles, class Sink>
-OQAT_INLINE void DepthwiseTile(const Depthwise& conv, const std::uint8_t* const (&rows)[kKernel],
-                               const std::int8_t* weights, int x, int block, std::int64_t pixel,
-                               const Sink& sink, typename Sink::State& state) {
-  constexpr int kGroups = TapGroups(kKernel);
-  constexpr int kStep = kStride * 32;
-  typename D::Acc acc[kTiles][kTile];
-  OQAT_UNROLL(2)
-  for (int t = 0; t < kTiles; ++t) {
-    OQAT_UNROLL(4)
-    for (int i = 0; i < kTile; ++i) acc[t][i] = D::Zero();
-  }
-  OQAT_UNROLL(1)
-  for (int ky = 0; ky < kKernel; ++ky) {
-    const std::uint8_t* row = rows[ky] + x * kStep;
-    OQAT_UNROLL(2)
-    for (int g = 0; g < kGroups; ++g) {
-      const auto w = D::LoadWeights(weights + (ky * kGroups + g) * 32);
-      OQAT_UNROLL(2)
-      for (int t = 0; t < kTiles; ++t) {
-        OQAT_UNROLL(4)
-        for (int i = 0; i < kTile; ++i) {
-          acc[t][i] = D::Step(acc[t][i], D::LoadCodes(row + (t * kTile + i) * kStep + g * 128), w);
-        }
-        D::Pin(acc[t]);
+OQAT_INLINE void DepthwiseTile(const Depthwise& conv,
+                               const std::uint8_t* const (&rows)[RowPairs(kKernel)],
+                               std::int64_t phase_bytes, const std::int8_t* weights, int x,
+                               int block, std::int64_t pixel, const Sink& sink,
+                               typename Sink::State& state) {
+  constexpr int kAccs = kTile / D::kPixels;
+  typename D::Acc acc[kTiles * kAccs];
+  OQAT_UNROLL(16)
+  for (int i = 0; i < kTiles * kAccs; ++i) acc[i] = D::Zero();
+  for (int pair = 0; pair < RowPairs(kKernel); ++pair) {
+    const std::uint8_t* row = rows[pair] + std::int64_t{x} * 16;
+    const std::int8_t* taps = weights + pair * kKernel * kBlock * 2;
+    OQAT_UNROLL(7)
+    for (int kx = 0; kx < kKernel; ++kx) {
+      const auto w = D::LoadWeights(taps + kx * kBlock * 2);
+      const std::uint8_t* codes = row + kx % kStride * phase_bytes + kx / kStride * 16;
+      OQAT_UNROLL(16)
+      for (int i = 0; i < kTiles * kAccs; ++i) {
+        acc[i] = D::Step(acc[i], codes + i * D::kPixels * 16, w);
       }
+      // As above: sums first, lest products are spilled.
+      OQAT_UNROLL(16)
+      for (int i = 0; i < kTiles * kAccs; ++i) D::Pin(acc[i]);
     }
   }
-  OQAT_UNROLL(2)
+  OQAT_UNROLL(4)
   for (int t = 0; t < kTiles; ++t) {
     typename V::I sums[kTile];
-    OQAT_UNROLL(4)
-    for (int i = 0; i < kTile; ++i) sums[i] = D::Total(acc[t][i]);
+    D::Totals(acc + t * kAccs, sums);
     const int valid = Least(kTile, conv.out_size - x - t * kTile);
     sink.Tile(state, block, pixel + t * kTile, valid, sums);
   }
@@ -317,30 +342,29 @@ OQAT_INLINE void DepthwiseTile(const Depthwise& conv, const std::uint8_t* const 
 
 template <class V, class D, int kKernel, int kStride, class Sink>
 void RunDepthwiseKernel(const Depthwise& conv, const Sink& sink) {
-  constexpr int kGroups = TapGroups(kKernel);
-  static_assert(kKernel * kGroups <= D::kSteps);
   const int rounded = (conv.out_size + kTile - 1) / kTile * kTile;
-  TapRows taps(conv);
+  PairRows<V, kKernel, kStride> kept(conv);
   for (int block = 0; block < conv.channels / kBlock; ++block) {
-    const std::int8_t* weights = conv.weights + block * kKernel * kGroups * 32;
+    const std::int8_t* weights = conv.weights + block * DepthwiseWeightBytes(kKernel);
     typename Sink::State state{};
     for (std::int64_t image = 0; image < conv.images; ++image) {
-      taps.Begin(conv.in + (block * conv.in_plane + image * conv.size * conv.size) * kBlock);
+      kept.Begin(conv.in + (block * conv.in_plane + image * conv.size * conv.size) * kBlock);
       for (int y = 0; y < conv.out_size; ++y) {
         const int first = y * kStride - kKernel / 2;
-        taps.template Advance<V, kStride>(first + kKernel);
-        const std::uint8_t* rows[kKernel];
-        for (int ky = 0; ky < kKernel; ++ky) rows[ky] = taps.Row(first + ky);
+        kept.Advance(first + kKernel - 1);
+        const std::uint8_t* rows[RowPairs(kKernel)];
+        for (int pair = 0; pair < RowPairs(kKernel); ++pair)
+          rows[pair] = kept.Row(first + 2 * pair);
         // A tile's surplus pixels are overwritten by those that follow, or fall into the slack.
         const std::int64_t pixel = (image * conv.out_size + y) * conv.out_size;
         int x = 0;
-        for (; x + 2 * kTile <= rounded; x += 2 * kTile) {
-          DepthwiseTile<V, D, kKernel, kStride, 2>(conv, rows, weights, x, block, pixel + x, sink,
-                                                   state);
+        for (; x + D::kTiles * kTile <= rounded; x += D::kTiles * kTile) {
+          DepthwiseTile<V, D, kKernel, kStride, D::kTiles>(conv, rows, kept.phase_bytes(), weights,
+                                                           x, block, pixel + x, sink, state);
         }
-        if (x < rounded) {
-          DepthwiseTile<V, D, kKernel, kStride, 1>(conv, rows, weights, x, block, pixel + x, sink,
-                                                   state);
+        for (; x < rounded; x += kTile) {
+          DepthwiseTile<V, D, kKernel, kStride, 1>(conv, rows, kept.phase_bytes(), weights, x,
+                                                   block, pixel + x, sink, state);
         }
       }
     }
@@ -546,17 +570,18 @@ void RunGate(const float* in, std::int64_t plane, std::int64_t images,
         OQAT_UNROLL(4)
         for (int i = 0; i < kTile; ++i) {
           const auto y = V::Mul(V::Load(in + (block * plane + p + i) * kBlock), gate);
-          const auto x = V::Max(V::Mul(y, inverse), V::Set(finish.low));
-          codes[i] = V::Add(V::Round(V::Min(x, V::Set(finish.high))), V::SetInt(finish.offset));
+          codes[i] = V::Round(V::Min(V::Mul(y, inverse), V::Set(finish.high)));
         }
-        V::StoreCodes(finish.codes + (block * finish.plane + p) * kBlock, codes);
+        V::StoreCodes(finish.codes + (block * finish.plane + p) * kBlock, codes, finish.low,
+                      finish.offset);
       }
     }
   }
 }
 
 /// The table of one instruction set.
-template <class V, class Narrow, class Wide>
+/// Narrow and Wide are dot products of fours, NarrowPair and WidePair of pairs.
+template <class V, class Narrow, class Wide, class NarrowPair, class WidePair>
 constexpr Kernels TableOf(Isa isa) {
   Kernels table{};
   table.isa = isa;
@@ -576,12 +601,12 @@ constexpr Kernels TableOf(Isa isa) {
   };
   table.depthwise = [](const Depthwise& conv, const Finish& finish) {
     WithSink<V>(finish, [&](const auto& sink) {
-      conv.narrow ? RunDepthwise<V, Narrow>(conv, sink) : RunDepthwise<V, Wide>(conv, sink);
+      conv.narrow ? RunDepthwise<V, NarrowPair>(conv, sink) : RunDepthwise<V, WidePair>(conv, sink);
     });
   };
   table.depthwise_sums = [](const Depthwise& conv, const ChannelSums& sums) {
-    conv.narrow ? RunDepthwise<V, Narrow>(conv, SumsSink<V, true>{sums})
-                : RunDepthwise<V, Wide>(conv, SumsSink<V, false>{sums});
+    conv.narrow ? RunDepthwise<V, NarrowPair>(conv, SumsSink<V, true>{sums})
+                : RunDepthwise<V, WidePair>(conv, SumsSink<V, false>{sums});
   };
   table.stem = RunStem<V>;
   table.dense = RunDense<V>;

@@ -25,7 +25,8 @@ constexpr std::int64_t PlanePixels(std::int64_t pixels) { return (pixels + 3) / 
 enum class Rectifier { kNone, kRelu, kHSwish };
 
 /// What becomes of the sums of a convolution: y = rectifier(fma(sum, scale, bias)) (+ shortcut);
-/// real = y; code = clip(round_half_even(y * inverse_step), low, high) + offset.
+/// real = y; code = max(round_half_even(min(y * inverse_step, high)), low) + offset, where what
+/// is too small for an integer counts as low.
 struct Finish {
   const float* scale = nullptr;  ///< [out]
   const float* bias = nullptr;   ///< [out]
@@ -35,7 +36,8 @@ struct Finish {
   std::uint8_t* codes = nullptr;    ///< planes, or null
   std::int64_t plane = 0;           ///< pixels from one block of outputs to the next
   float inverse_step = 1;
-  float low = 0, high = 0;
+  int low = 0;     ///< -128 to 0
+  float high = 0;  ///< at most 255
   int offset = 0;
 };
 
@@ -63,7 +65,8 @@ struct Pointwise {
 };
 
 /// Depthwise convolution of unsigned codes, padding kernel / 2. Weights:
-/// [channels / 8][kernel][TapGroups(kernel)][8][4], taps beyond the kernel 0.
+/// [channels / 8][RowPairs(kernel)][kernel][8][2]: taps of two rows side by side, those of the row
+/// beyond the kernel 0.
 struct Depthwise {
   const std::uint8_t* in = nullptr;
   std::int64_t in_plane = 0;
@@ -77,20 +80,23 @@ struct Depthwise {
   std::uint8_t* scratch = nullptr;  ///< DepthwiseScratch bytes
 };
 
-constexpr int TapGroups(int kernel) { return (kernel + 3) / 4; }
+constexpr int RowPairs(int kernel) { return (kernel + 1) / 2; }
+/// Bytes of the weights of one block of channels.
+constexpr int DepthwiseWeightBytes(int kernel) { return RowPairs(kernel) * kernel * kBlock * 2; }
 constexpr int kMaxKernel = 7;
-constexpr int kTapRows = 8;  ///< input rows kept with their taps side by side; above kMaxKernel
+constexpr int kPairRows = 8;  ///< pairs of input rows that are kept; above kMaxKernel
 
-/// Places in such a row: what the last, partly surplus, tile of a row of outputs reads, and at
-/// least the padded row.
-constexpr int TapRowWidth(const Depthwise& conv) {
+/// Pixels in a kept pair of rows, at each of `stride` phases: what the last, partly surplus, tile
+/// of a row of outputs reads, and at least the padded row.
+constexpr int PairRowWidth(const Depthwise& conv) {
   const int outputs = (conv.out_size + 3) / 4 * 4;
-  const int read = (outputs - 1) * conv.stride + 4 * (TapGroups(conv.kernel) - 1) + 1;
-  const int padded = conv.size + 2 * (conv.kernel / 2);
+  const int read = outputs + (conv.kernel - 1) / conv.stride + 1;
+  const int padded = (conv.size + 2 * (conv.kernel / 2)) / conv.stride + 4;
   return read > padded ? read : padded;
 }
 constexpr std::int64_t DepthwiseScratch(const Depthwise& conv) {
-  return std::int64_t{TapRowWidth(conv)} * 32 * (kTapRows + 1) + (TapRowWidth(conv) + 4) * kBlock;
+  return std::int64_t{PairRowWidth(conv)} * conv.stride * 16 * (kPairRows + 1) +
+         (conv.size + 12) * kBlock;
 }
 
 /// Float 3x3 convolution, padding 1. Weights: [out / 8][channels][3][3][8].

@@ -34,6 +34,7 @@ struct WideDot : Avx2Operands {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = TableOf<Avx2, NarrowDot, WideDot>(Isa::kAvx2);
+const Kernels kAvx2Kernels =
+    TableOf<Avx2, NarrowDot, WideDot, Avx2NarrowPair, Avx2WidePair>(Isa::kAvx2);
 
 }  // namespace oqat::runtime

@@ -62,12 +62,16 @@ struct Portable {
     return Map<F>([&](int i) { return static_cast<float>(a.v[i]); });
   }
   static I Round(const F& a) {
-    return Map<I>([&](int i) { return static_cast<std::int32_t>(std::lrint(a.v[i])); });
+    // Below all integers: the least of them, as x86 does it.
+    return Map<I>([&](int i) {
+      return a.v[i] < -2147483648.0F ? INT32_MIN : static_cast<std::int32_t>(std::lrint(a.v[i]));
+    });
   }
-  static void StoreCodes(std::uint8_t* out, const I (&codes)[kTile]) {
+  static void StoreCodes(std::uint8_t* out, const I (&codes)[kTile], int low, int offset) {
     for (int t = 0; t < kTile; ++t) {
       for (int i = 0; i < kBlock; ++i) {
-        out[t * kBlock + i] = static_cast<std::uint8_t>(codes[t].v[i]);
+        const std::int32_t code = codes[t].v[i] < low ? low : codes[t].v[i];
+        out[t * kBlock + i] = static_cast<std::uint8_t>(code + offset);
       }
     }
   }
@@ -125,10 +129,16 @@ struct Portable {
   }
   static void Store(double* p, const W& a) { std::memcpy(p, a.v, sizeof a.v); }
 
-  /// [4][8] bytes -> [8][4]
-  static void Interleave(const std::uint8_t* in, std::uint8_t* out) {
-    for (int i = 0; i < kBlock; ++i) {
-      for (int t = 0; t < 4; ++t) out[i * 4 + t] = in[t * kBlock + i];
+  /// Four pixels of two rows as [pixel][8][2].
+  template <int kStride>
+  static void MakePairs(const std::uint8_t* first, const std::uint8_t* second, std::uint8_t* even,
+                        std::uint8_t* odd) {
+    for (int x = 0; x < 4; ++x) {
+      std::uint8_t* out = kStride == 1 ? even + 16 * x : (x % 2 == 0 ? even : odd) + x / 2 * 16;
+      for (int c = 0; c < kBlock; ++c) {
+        out[2 * c] = first[x * kBlock + c];
+        out[2 * c + 1] = second[x * kBlock + c];
+      }
     }
   }
 };
@@ -145,11 +155,6 @@ struct PortableDot {
   static void Pin(const Acc (&)[kTile]) {}
   static Acc Total(const Acc& acc) { return acc; }
   static Weights LoadWeights(const std::int8_t* p) { return p; }
-  static Codes LoadCodes(const std::uint8_t* p) {
-    Codes codes;
-    std::memcpy(codes.v, p, 32);
-    return codes;
-  }
   static Codes Broadcast(const std::uint8_t* p) {
     Codes codes;
     for (int i = 0; i < kBlock; ++i) std::memcpy(codes.v + i * 4, p, 4);
@@ -163,8 +168,28 @@ struct PortableDot {
   }
 };
 
+struct PortablePair {
+  static constexpr int kPixels = 1;
+  static constexpr int kTiles = 1;
+  using Acc = Portable::I;
+
+  static Acc Zero() { return Portable::SetInt(0); }
+  static void Pin(const Acc&) {}
+  static const std::int8_t* LoadWeights(const std::int8_t* p) { return p; }
+  static Acc Step(Acc acc, const std::uint8_t* x, const std::int8_t* w) {
+    for (int i = 0; i < kBlock; ++i) {
+      acc.v[i] += x[2 * i] * w[2 * i] + x[2 * i + 1] * w[2 * i + 1];
+    }
+    return acc;
+  }
+  static void Totals(const Acc* acc, Portable::I (&sums)[kTile]) {
+    for (int i = 0; i < kTile; ++i) sums[i] = acc[i];
+  }
+};
+
 }  // namespace
 
-const Kernels kPortableKernels = TableOf<Portable, PortableDot, PortableDot>(Isa::kPortable);
+const Kernels kPortableKernels =
+    TableOf<Portable, PortableDot, PortableDot, PortablePair, PortablePair>(Isa::kPortable);
 
 }  // namespace oqat::runtime

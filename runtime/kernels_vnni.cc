@@ -17,6 +17,7 @@ struct VnniDot : Avx2Operands {
 
 }  // namespace
 
-const Kernels kVnniKernels = TableOf<Avx2, VnniDot, VnniDot>(Isa::kVnni);
+const Kernels kVnniKernels =
+    TableOf<Avx2, VnniDot, VnniDot, Avx2NarrowPair, Avx2WidePair>(Isa::kVnni);
 
 }  // namespace oqat::runtime

@@ -146,14 +146,13 @@ class Packer {
 
   std::vector<std::int8_t> PackTaps(const std::vector<float>& weight, std::int64_t channels,
                                     int kernel, float step) const {
-    const std::int64_t groups = TapGroups(kernel);
-    std::vector<std::int8_t> packed(
-        static_cast<std::size_t>(Padded(static_cast<int>(channels)) * kernel * groups * 4));
+    std::vector<std::int8_t> packed(static_cast<std::size_t>(
+        Padded(static_cast<int>(channels)) / kBlock * DepthwiseWeightBytes(kernel)));
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t y = 0; y < kernel; ++y) {
         for (std::int64_t x = 0; x < kernel; ++x) {
-          const std::int64_t row = (c / kBlock * kernel + y) * groups + x / 4;
-          packed[static_cast<std::size_t>((row * kBlock + c % kBlock) * 4 + x % 4)] =
+          const std::int64_t tap = (c / kBlock * RowPairs(kernel) + y / 2) * kernel + x;
+          packed[static_cast<std::size_t>((tap * kBlock + c % kBlock) * 2 + y % 2)] =
               Code(weight[static_cast<std::size_t>((c * kernel + y) * kernel + x)], step);
         }
       }

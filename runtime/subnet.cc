@@ -39,7 +39,7 @@ T* Grown(std::vector<T>& values, std::int64_t count) {
 void SetCodes(const QuantizedConv& next, int bits, Finish& finish) {
   finish.inverse_step = 1 / next.activation_step;
   if (next.signed_input) {
-    finish.low = -std::ldexp(1.0F, bits - 1);
+    finish.low = -(1 << (bits - 1));
     finish.high = std::ldexp(1.0F, bits - 1) - 1;
     finish.offset = 1 << (bits - 1);
   } else {
@@ -288,7 +288,7 @@ struct Subnet::Impl {
   /// it keeps in between stays in a cache.
   void CalibrateDepthwise(Depthwise conv, FoldedNorm& norm, Finish finish) {
     const std::int64_t pixels = conv.images * conv.out_size * conv.out_size;
-    const std::int64_t weights = std::int64_t{conv.kernel} * TapGroups(conv.kernel) * 32;
+    const int weights = DepthwiseWeightBytes(conv.kernel);
     conv.channels = kBlock;
     finish.scale = norm.scale();
     finish.bias = norm.bias();

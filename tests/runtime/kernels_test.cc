@@ -119,8 +119,8 @@ std::int64_t DepthwiseSum(const Depthwise& conv, int c, std::int64_t image, int 
       if (iy < 0 || ix < 0 || iy >= conv.size || ix >= conv.size) continue;
       const std::int64_t pixel = (image * conv.size + iy) * conv.size + ix;
       const std::int64_t code = conv.in[(c / kBlock * conv.in_plane + pixel) * kBlock + c % kBlock];
-      const int row = (c / kBlock * conv.kernel + ky) * TapGroups(conv.kernel) + kx / 4;
-      sum += code * conv.weights[(row * kBlock + c % kBlock) * 4 + kx % 4];
+      const int tap = (c / kBlock * RowPairs(conv.kernel) + ky / 2) * conv.kernel + kx;
+      sum += code * conv.weights[(tap * kBlock + c % kBlock) * 2 + ky % 2];
     }
   }
   return sum;
@@ -234,12 +234,13 @@ TEST(Kernels, DepthwiseIsExactEverywhere) {
           conv.narrow = bits <= 4;
           conv.in_plane = PlanePixels(conv.images * size * size);
           const auto in = operands.Codes(conv.channels * conv.in_plane, bits);
-          const std::int64_t taps = std::int64_t{kernel} * TapGroups(kernel) * 4;
-          auto weights = operands.Weights(conv.channels * taps, bits);
+          auto weights =
+              operands.Weights(conv.channels / kBlock * DepthwiseWeightBytes(kernel), bits);
           for (std::size_t i = 0; i < weights.size(); ++i) {
-            const int x =
-                static_cast<int>(i / 32) % TapGroups(kernel) * 4 + static_cast<int>(i % 4);
-            if (x >= kernel) weights[i] = 0;
+            const int row =
+                static_cast<int>(i) % DepthwiseWeightBytes(kernel) / (kernel * kBlock * 2) * 2 +
+                static_cast<int>(i % 2);
+            if (row >= kernel) weights[i] = 0;
           }
           std::vector<std::uint8_t> scratch(static_cast<std::size_t>(DepthwiseScratch(conv)));
           conv.in = in.data();
