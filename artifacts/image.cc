@@ -46,6 +46,29 @@ std::vector<Taps> LinearTaps(int from, int to) {
   return all;
 }
 
+/// Columns of `rows` ([from][stride], weighted already along x), each sum divided by `total` and
+/// rounded. Sum holds 255 * total.
+template <class Sum>
+void Columns(const std::uint32_t* rows, const std::vector<Taps>& taps, std::size_t stride,
+             std::uint64_t total, std::uint8_t* target) {
+  // n / d as a product with the next 64-bit fraction above 1 / d: exact as long as n * d < 2^64.
+  __extension__ using Wide = unsigned __int128;
+  const std::uint64_t inverse = UINT64_MAX / (2 * total) + 1;
+  std::vector<Sum> sums(stride);
+  for (const Taps& tap : taps) {
+    std::fill(sums.begin(), sums.end(), 0);
+    const std::uint32_t* row = rows + stride * static_cast<std::size_t>(tap.first);
+    for (const std::uint32_t weight : tap.weights) {
+      for (std::size_t i = 0; i < stride; ++i) sums[i] += static_cast<Sum>(weight) * row[i];
+      row += stride;
+    }
+    for (std::size_t i = 0; i < stride; ++i) {
+      const std::uint64_t n = 2 * std::uint64_t{sums[i]} + total;
+      *target++ = static_cast<std::uint8_t>((Wide{n} * inverse) >> 64U);
+    }
+  }
+}
+
 }  // namespace
 
 void ResizeSquare(const std::uint8_t* source, int from, std::uint8_t* target, int to) {
@@ -73,18 +96,10 @@ void ResizeSquare(const std::uint8_t* source, int from, std::uint8_t* target, in
 
   const std::uint64_t total = unit * unit;
   const std::size_t stride = std::size_t{3} * to;
-  std::vector<std::uint64_t> sums(stride);
-  for (int y = 0; y < to; ++y) {
-    const Taps& tap = taps[static_cast<std::size_t>(y)];
-    std::fill(sums.begin(), sums.end(), 0);
-    const std::uint32_t* row = rows.data() + stride * tap.first;
-    for (std::uint32_t weight : tap.weights) {
-      for (std::size_t i = 0; i < stride; ++i) sums[i] += std::uint64_t{weight} * row[i];
-      row += stride;
-    }
-    for (std::size_t i = 0; i < stride; ++i) {
-      target[stride * y + i] = static_cast<std::uint8_t>((2 * sums[i] + total) / (2 * total));
-    }
+  if (255 * total <= UINT32_MAX) {
+    Columns<std::uint32_t>(rows.data(), taps, stride, total, target);
+  } else {
+    Columns<std::uint64_t>(rows.data(), taps, stride, total, target);
   }
 }
 
