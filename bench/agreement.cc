@@ -49,12 +49,11 @@ std::vector<int> Classes(runtime::Subnet& subnet, const artifacts::ImageSet& ima
   return best;
 }
 
-/// Percent of images whose entries are equal.
-template <class T>
-double Percent(const std::vector<int>& a, const std::vector<T>& b) {
+/// Images whose entries are equal.
+std::int64_t Same(const std::vector<int>& a, const std::vector<int>& b) {
   std::int64_t same = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) same += a[i] == static_cast<int>(b[i]) ? 1 : 0;
-  return 100 * static_cast<double>(same) / static_cast<double>(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) same += a[i] == b[i] ? 1 : 0;
+  return same;
 }
 
 struct Row {
@@ -76,7 +75,7 @@ int Run(const Options& options) {
   const artifacts::EvaluationSet set = artifacts::ReadEvaluationSet(model.evaluation_set);
   const auto counts = artifacts::CountImages(options.protocol, set, model.space);
   const artifacts::ImageSet& images = set.split(options.protocol.split);
-  std::vector<int> labels(images.labels.begin(), images.labels.begin() + counts.images);
+  const std::vector<int> labels(images.labels.begin(), images.labels.begin() + counts.images);
   const runtime::Kernels& kernels = runtime::KernelsFor(runtime::DefaultIsa());
   std::printf("%s, %lld images of the %s split, %lld calibration images; %s against %s\n",
               model.space.name.c_str(), static_cast<long long>(counts.images),
@@ -107,11 +106,16 @@ int Run(const Options& options) {
           architecture, subnet.statistics(), images, counts.images,
           [&](std::int64_t done) { progress.Update(before + static_cast<double>(done), total); });
       before += static_cast<double>(counts.images);
-      const double agreement = Percent(ours, theirs);
-      const double gained = Percent(ours, labels) - Percent(theirs, labels);
+      const auto percent = [&](std::int64_t count) {
+        return 100 * static_cast<double>(count) / static_cast<double>(counts.images);
+      };
+      const std::int64_t hits = Same(ours, labels);
+      // Of whole images, so that a difference at the limit is not pushed over it by rounding.
+      const double gained = percent(hits - Same(theirs, labels));
+      const double agreement = percent(Same(ours, theirs));
       row.Add(agreement, gained);
       std::printf("%-52.52s %7.2f %% same, accuracy %6.2f %%, %+.2f points\n",
-                  space::ToKey(model.space, architecture).c_str(), agreement, Percent(ours, labels),
+                  space::ToKey(model.space, architecture).c_str(), agreement, percent(hits),
                   gained);
       std::fflush(stdout);
     }

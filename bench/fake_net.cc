@@ -6,6 +6,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "artifacts/supernet_tensors.h"
