@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <string>
 #include <utility>
 
 #include "artifacts/supernet_tensors.h"
@@ -14,6 +16,17 @@ namespace {
 
 using artifacts::BlockPrefix;
 
+// Within these the product of two steps is a normal float, and so are a step's reciprocal and the
+// variance of a convolution's outputs, whose integers are below 2^31.
+constexpr float kLeastStep = 0x1p-63F;
+constexpr float kMostStep = 0x1p16F;
+
+std::string Text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
 /// Reads tensors that were checked, and packs them.
 class Packer {
  public:
@@ -25,7 +38,15 @@ class Packer {
   }
 
   std::vector<float> Floats(const std::string& name) const {
-    return artifacts::ToFloats(checkpoint_.tensors.at(name));
+    std::vector<float> values = artifacts::ToFloats(checkpoint_.tensors.at(name));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      // A float64 that was finite in the file.
+      if (std::isfinite(values[i])) continue;
+      throw InvalidField(where_ + ": " + name + "[" + std::to_string(i) + "]",
+                         Text(artifacts::ToDoubles(checkpoint_.tensors.at(name))[i]),
+                         "numbers that float32 can hold");
+    }
+    return values;
   }
 
   BatchNorm Norm(const std::string& name) const {
@@ -105,11 +126,12 @@ class Packer {
  private:
   void ReadSteps(const std::string& name, bool signed_input, QuantizedConv& conv) const {
     const auto step = [&](const char* suffix) {
-      const float value = Floats(name + suffix).at(0);
-      if (value == 0) {
-        throw InvalidField(where_ + ": " + name + suffix, "0", "a step size other than 0");
+      const float value = Floats(name + suffix).at(0), size = std::abs(value);
+      if (size < kLeastStep || size > kMostStep) {
+        throw InvalidField(where_ + ": " + name + suffix, Text(value),
+                           "a step size of 2^-63 to 2^16 in magnitude");
       }
-      return std::abs(value);
+      return size;
     };
     conv.activation_step = step(".sa");
     conv.weight_step = step(".sw");
