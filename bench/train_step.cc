@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <map>
 #include <memory>
@@ -85,6 +86,26 @@ double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
+
+/// Of several runs of a step. On a machine that is shared, processor time of one thread says more
+/// than wall time.
+struct Times {
+  std::vector<double> wall_ms, cpu_ms;
+
+  void Measure(const std::function<void()>& step) {
+    const auto begin = Clock::now();
+    const std::clock_t cpu_begin = std::clock();
+    step();
+    cpu_ms.push_back(1e3 * static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC);
+    wall_ms.push_back(1e3 * std::chrono::duration<double>(Clock::now() - begin).count());
+  }
+
+  void Print(const char* what) const {
+    std::printf("%-6s %8.1f ms/step wall (best %.1f), %.1f processor time (best %.1f)\n", what,
+                Median(wall_ms), *std::min_element(wall_ms.begin(), wall_ms.end()), Median(cpu_ms),
+                *std::min_element(cpu_ms.begin(), cpu_ms.end()));
+  }
+};
 
 void PrintTimes(const char* what, const std::function<void()>& step) {
   {
@@ -204,30 +225,25 @@ void Run(const Options& options) {
     nets.PlainGradients(subnets);
     nets.plain->Update();
   };
-  const auto measure = [](const auto& work) {
-    const auto begin = Clock::now();
-    work();
-    return 1e3 * std::chrono::duration<double>(Clock::now() - begin).count();
-  };
   step();
-  std::vector<double> ours_ms, plain_ms;
+  Times ours, plain;
   for (int i = 0; i < options.steps; ++i) {
     // The plain step leaves other caches and memory behind: one step in between.
     if (!options.ours_only) {
-      plain_ms.push_back(measure(plain_step));
+      plain.Measure(plain_step);
       step();
     }
-    for (int j = 0; j < 3; ++j) ours_ms.push_back(measure(step));
+    for (int j = 0; j < 3; ++j) ours.Measure(step);
   }
-  std::printf("%s, %d bits, batch %d, %zu subnets, %d thread(s), median of %zu steps\n",
+  std::printf("%s, %d bits, batch %d, %zu subnets, %d thread(s), %d steps (x 3 of ours)\n",
               options.space.c_str(), options.bits, options.batch, subnets.size(), options.threads,
-              ours_ms.size());
-  std::printf("ours  %9.1f ms/step (best %.1f)\n", Median(ours_ms),
-              *std::min_element(ours_ms.begin(), ours_ms.end()));
+              options.steps);
+  ours.Print("ours");
   if (!options.ours_only) {
-    std::printf("plain %9.1f ms/step (best %.1f)\nratio %9.2f\n", Median(plain_ms),
-                *std::min_element(plain_ms.begin(), plain_ms.end()),
-                Median(plain_ms) / Median(ours_ms));
+    plain.Print("plain");
+    std::printf("ratio of medians: wall %.2f, processor time %.2f\n",
+                Median(plain.wall_ms) / Median(ours.wall_ms),
+                Median(plain.cpu_ms) / Median(ours.cpu_ms));
   }
   PrintTimes("ours", step);
   if (!options.ours_only) PrintTimes("plain", plain_step);

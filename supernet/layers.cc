@@ -5,7 +5,6 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/hardsigmoid.h>
-#include <ATen/ops/hardswish.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/relu.h>
@@ -13,8 +12,10 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "base/error.h"
+#include "supernet/batch_norm.h"
 #include "supernet/depthwise.h"
 #include "supernet/lsq.h"
+#include "supernet/pointwise.h"
 
 namespace oqat::supernet {
 
@@ -23,8 +24,8 @@ namespace {
 constexpr double kBatchNormEps = 1e-5;
 constexpr double kBatchNormMomentum = 0.1;
 
-at::Tensor Activate(const at::Tensor& x, space::Activation activation) {
-  return activation == space::Activation::kRelu ? at::relu(x) : at::hardswish(x);
+Rectifier RectifierOf(space::Activation activation) {
+  return activation == space::Activation::kRelu ? Rectifier::kRelu : Rectifier::kHSwish;
 }
 
 /// Normalises with the batch's own statistics and adds them to the sums.
@@ -45,18 +46,6 @@ at::Tensor NormalizeAndCollect(const BatchNormLayer& bn, const at::Tensor& x, co
   return at::batch_norm(x, w, b, flat, variance, false, 0, kBatchNormEps, false);
 }
 
-at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, const Pass& pass) {
-  const std::int64_t channels = x.size(1);
-  const at::Tensor w = bn.weight.narrow(0, 0, channels);
-  const at::Tensor b = bn.bias.narrow(0, 0, channels);
-  if (pass.batch_norm == BatchNormMode::kRecalibrate) {
-    return NormalizeAndCollect(bn, x, w, b, (*pass.statistics)[&bn]);
-  }
-  return at::batch_norm(
-      x, w, b, bn.running_mean.narrow(0, 0, channels), bn.running_var.narrow(0, 0, channels),
-      pass.batch_norm == BatchNormMode::kTraining, kBatchNormMomentum, kBatchNormEps, false);
-}
-
 /// The weight step comes from the whole tensor, which is the largest subnet's weight: every kernel
 /// size and width shares it.
 void InitializeSteps(ConvLayer& conv, const at::Tensor& x, int bits) {
@@ -66,19 +55,50 @@ void InitializeSteps(ConvLayer& conv, const at::Tensor& x, int bits) {
   conv.fresh_steps = false;
 }
 
-at::Tensor RunConv(ConvLayer& conv, const at::Tensor& x, int out, int kernel, int stride,
-                   const Pass& pass) {
-  const int in = static_cast<int>(x.size(1));
-  at::Tensor input = x;
-  at::Tensor weight = ActiveWeight(conv, out, in, kernel);
-  if (pass.bits < 32) {
-    if (conv.fresh_steps && pass.batch_norm == BatchNormMode::kTraining) {
-      InitializeSteps(conv, x, pass.bits);
-    }
-    input = LsqQuantize(x, conv.activation_step, ActivationCodes(pass.bits, conv.signed_input));
-    weight = LsqQuantize(weight, conv.weight_step, WeightCodes(pass.bits));
+/// x as `conv` wants its input: quantized.
+at::Tensor QuantizeInput(ConvLayer& conv, const at::Tensor& x, const Pass& pass) {
+  if (pass.bits == 32) return x;
+  if (conv.fresh_steps && pass.batch_norm == BatchNormMode::kTraining) {
+    InitializeSteps(conv, x, pass.bits);
   }
-  return conv.depthwise ? DepthwiseConv(input, weight, stride) : at::conv2d(input, weight);
+  return LsqQuantize(x, conv.activation_step, ActivationCodes(pass.bits, conv.signed_input));
+}
+
+/// BatchNorm, rectifier, and either a sum with `residual` or the quantizer of the convolution
+/// `next`; null and undefined: none of it.
+at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, Rectifier rectifier,
+                        ConvLayer* next, const at::Tensor& residual, const Pass& pass) {
+  const std::int64_t channels = x.size(1);
+  const at::Tensor w = bn.weight.narrow(0, 0, channels);
+  const at::Tensor b = bn.bias.narrow(0, 0, channels);
+  const at::Tensor mean = bn.running_mean.narrow(0, 0, channels);
+  const at::Tensor var = bn.running_var.narrow(0, 0, channels);
+  at::Tensor y;
+  if (pass.batch_norm == BatchNormMode::kTraining) {
+    Epilogue epilogue{rectifier, residual, {}, {}};
+    // The first pass needs the values before the quantizer, to set its step size.
+    const bool fuse = next != nullptr && pass.bits < 32 && !next->fresh_steps;
+    if (fuse) {
+      epilogue.step = next->activation_step;
+      epilogue.range = ActivationCodes(pass.bits, next->signed_input);
+    }
+    y = TrainingBatchNorm(x, w, b, mean, var, kBatchNormMomentum, kBatchNormEps, epilogue);
+    return fuse || next == nullptr ? y : QuantizeInput(*next, y, pass);
+  }
+  y = pass.batch_norm == BatchNormMode::kRecalibrate
+          ? NormalizeAndCollect(bn, x, w, b, (*pass.statistics)[&bn])
+          : at::batch_norm(x, w, b, mean, var, false, 0, kBatchNormEps, false);
+  y = Rectified(y, rectifier);
+  if (residual.defined()) y = y + residual;
+  return next == nullptr ? y : QuantizeInput(*next, y, pass);
+}
+
+/// x is quantized already.
+at::Tensor RunConv(const ConvLayer& conv, const at::Tensor& x, int out, int kernel, int stride,
+                   const Pass& pass) {
+  at::Tensor weight = ActiveWeight(conv, out, static_cast<int>(x.size(1)), kernel);
+  if (pass.bits < 32) weight = LsqQuantize(weight, conv.weight_step, WeightCodes(pass.bits));
+  return conv.depthwise ? DepthwiseConv(x, weight, stride) : PointwiseConv(x, weight);
 }
 
 at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, int squeezed) {
@@ -95,17 +115,25 @@ at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, i
 
 at::Tensor RunBlock(BlockLayers& layers, const space::BlockPlan& block, const at::Tensor& x,
                     const Pass& pass) {
-  at::Tensor y = x;
+  const Rectifier rectifier = RectifierOf(block.activation);
+  at::Tensor y;
   if (block.expand) {
-    y = RunConv(layers.expand, y, block.mid, 1, 1, pass);
-    y = Activate(RunBatchNorm(layers.expand_bn, y, pass), block.activation);
+    y = RunConv(layers.expand, QuantizeInput(layers.expand, x, pass), block.mid, 1, 1, pass);
+    y = RunBatchNorm(layers.expand_bn, y, rectifier, &layers.depth, {}, pass);
+  } else {
+    y = QuantizeInput(layers.depth, x, pass);
   }
   y = RunConv(layers.depth, y, block.mid, block.kernel, block.stride, pass);
-  y = Activate(RunBatchNorm(layers.depth_bn, y, pass), block.activation);
-  if (block.squeeze_excite) y = RunSqueezeExcite(layers.squeeze_excite, y, block.squeezed());
+  if (block.squeeze_excite) {
+    y = RunBatchNorm(layers.depth_bn, y, rectifier, nullptr, {}, pass);
+    y = RunSqueezeExcite(layers.squeeze_excite, y, block.squeezed());
+    y = QuantizeInput(layers.project, y, pass);
+  } else {
+    y = RunBatchNorm(layers.depth_bn, y, rectifier, &layers.project, {}, pass);
+  }
   y = RunConv(layers.project, y, block.out, 1, 1, pass);
-  y = RunBatchNorm(layers.project_bn, y, pass);
-  return block.shortcut ? y + x : y;
+  return RunBatchNorm(layers.project_bn, y, Rectifier::kNone, nullptr,
+                      block.shortcut ? x : at::Tensor(), pass);
 }
 
 class Wiring {
@@ -209,17 +237,16 @@ at::Tensor ActiveWeight(const ConvLayer& conv, int out, int in, int kernel) {
 
 at::Tensor RunNet(NetLayers& net, const std::vector<space::BlockPlan>& plan, const at::Tensor& x,
                   const Pass& pass) {
-  constexpr auto kHSwish = space::Activation::kHSwish;
   at::Tensor y = x.contiguous(at::MemoryFormat::ChannelsLast);
   y = at::conv2d(y, net.stem_weight, {}, net.stem_stride, 1);
-  y = Activate(RunBatchNorm(net.stem_bn, y, pass), kHSwish);
+  y = RunBatchNorm(net.stem_bn, y, Rectifier::kHSwish, nullptr, {}, pass);
   for (const space::BlockPlan& block : plan) y = RunBlock(net.blocks[block.index], block, y, pass);
   const int expanded = static_cast<int>(net.final_expand.weight.size(0));
-  y = RunConv(net.final_expand, y, expanded, 1, 1, pass);
-  y = Activate(RunBatchNorm(net.final_bn, y, pass), kHSwish);
-  y = y.mean({2, 3}, true);
+  y = RunConv(net.final_expand, QuantizeInput(net.final_expand, y, pass), expanded, 1, 1, pass);
+  y = RunBatchNorm(net.final_bn, y, Rectifier::kHSwish, nullptr, {}, pass);
+  y = QuantizeInput(net.feature_mix, y.mean({2, 3}, true), pass);
   y = RunConv(net.feature_mix, y, static_cast<int>(net.feature_mix.weight.size(0)), 1, 1, pass);
-  y = Activate(y, kHSwish);
+  y = Rectified(y, Rectifier::kHSwish);
   return at::linear(y.flatten(1), net.classifier_weight, net.classifier_bias);
 }
 
