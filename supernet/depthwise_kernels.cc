@@ -46,8 +46,10 @@ OQAT_INLINE void ForwardTile(const float* plane, std::int64_t plane_row, const f
     const float* row = plane + (rows.first + ky) * plane_row;
     Float8 taps[kKernel];
     for (int kx = 0; kx < kKernel; ++kx) taps[kx] = At(filter + (ky * kKernel + kx) * 8);
+#pragma GCC unroll 32
     for (int i = 0; i < (kColumns - 1) * kStride + kKernel; ++i) {
       const Float8 x = At(row + i * 8);
+#pragma GCC unroll 8
       for (int j = 0; j < kColumns; ++j) {
         const int kx = i - j * kStride;
         if (kx >= 0 && kx < kKernel) sum[j] += x * taps[kx];
@@ -115,8 +117,10 @@ template <int kKernel, int kStride, int kColumns>
 OQAT_INLINE void GradFilterTile(const float* row, const float* above, Float8* sum) {
   Float8 g[kColumns];
   for (int j = 0; j < kColumns; ++j) g[j] = At(above + j * 8);
+#pragma GCC unroll 32
   for (int i = 0; i < (kColumns - 1) * kStride + kKernel; ++i) {
     const Float8 x = At(row + i * 8);
+#pragma GCC unroll 8
     for (int j = 0; j < kColumns; ++j) {
       const int kx = i - j * kStride;
       if (kx >= 0 && kx < kKernel) sum[kx] += x * g[j];
