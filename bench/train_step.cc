@@ -23,6 +23,7 @@
 #include "bench/op_times.h"
 #include "bench/plain_train_net.h"
 #include "supernet/elastic_net.h"
+#include "supernet/memory.h"
 #include "supernet/train/sgd.h"
 
 namespace {
@@ -266,6 +267,7 @@ int main(int argc, char** argv) {
   app.add_flag("--ours-only", options.ours_only, "do not run the plain step");
   CLI11_PARSE(app, argc, argv);
   at::set_num_threads(options.threads);
+  oqat::supernet::KeepFreedMemory();
   try {
     Run(options);
   } catch (const std::exception& error) {

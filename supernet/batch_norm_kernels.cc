@@ -28,6 +28,19 @@ OQAT_INLINE void ForChannels(std::int64_t channels, const Work& work) {
   if (c < channels) work(Float4{}, c);
 }
 
+/// The same for loops that go down the rows: two vectors at a time, which is a whole cache line,
+/// where there are that many. Calls work(zero, number of vectors as a constant, channel).
+template <typename Work>
+OQAT_INLINE void ForColumns(std::int64_t channels, const Work& work) {
+  std::int64_t c = 0;
+  for (; c + 16 <= channels; c += 16) work(Float8{}, std::integral_constant<int, 2>{}, c);
+  if (c + 8 <= channels) {
+    work(Float8{}, std::integral_constant<int, 1>{}, c);
+    c += 8;
+  }
+  if (c < channels) work(Float4{}, std::integral_constant<int, 1>{}, c);
+}
+
 /// Adding and subtracting 1.5 * 2^23 rounds half to even; codes are far smaller.
 constexpr float kRounder = 12582912.0F;
 
@@ -61,31 +74,28 @@ OQAT_INLINE V Code(V u, float low, float high) {
 
 OQAT_INLINE void MomentsBody(const float* x, std::int64_t rows, std::int64_t channels, float* sums,
                              float* squares) {
-  ForChannels(
-      channels, [&](auto zero, std::int64_t c) __attribute__((always_inline)) {
+  ForColumns(
+      channels, [&](auto zero, auto vectors, std::int64_t c) __attribute__((always_inline)) {
         using V = decltype(zero);
-        V even = zero, odd = zero;
-        std::int64_t r = 0;
-        for (; r + 2 <= rows; r += 2) {
-          even += At<V>(x + r * channels + c);
-          odd += At<V>(x + (r + 1) * channels + c);
+        constexpr int kVectors = decltype(vectors)::value;
+        constexpr int kWidth = sizeof(V) / sizeof(float);
+        V sum[kVectors] = {}, mean[kVectors], square[kVectors] = {};
+        for (std::int64_t i = c; i < rows * channels; i += channels) {
+          for (int v = 0; v < kVectors; ++v) sum[v] += At<V>(x + i + v * kWidth);
         }
-        if (r < rows) even += At<V>(x + r * channels + c);
-        even += odd;
-        const V mean = even / static_cast<float>(rows);
-        V square = zero, other = zero;
-        for (r = 0; r + 2 <= rows; r += 2) {
-          const V a = At<V>(x + r * channels + c) - mean,
-                  b = At<V>(x + (r + 1) * channels + c) - mean;
-          square += a * a;
-          other += b * b;
+        for (int v = 0; v < kVectors; ++v) {
+          mean[v] = sum[v] / static_cast<float>(rows);
         }
-        if (r < rows) {
-          const V a = At<V>(x + r * channels + c) - mean;
-          square += a * a;
+        for (std::int64_t i = c; i < rows * channels; i += channels) {
+          for (int v = 0; v < kVectors; ++v) {
+            const V apart = At<V>(x + i + v * kWidth) - mean[v];
+            square[v] += apart * apart;
+          }
         }
-        At<V>(sums + c) = even;
-        At<V>(squares + c) = square + other;
+        for (int v = 0; v < kVectors; ++v) {
+          At<V>(sums + c + v * kWidth) = sum[v];
+          At<V>(squares + c + v * kWidth) = square[v];
+        }
       });
 }
 
@@ -115,31 +125,35 @@ OQAT_INLINE double BackwardBody(const NormalizeShape& s, const float* x, const f
   const float step = s.step, low = static_cast<float>(s.range.low),
               high = static_cast<float>(s.range.high);
   double step_sum = 0;
-  ForChannels(
-      channels, [&](auto zero, std::int64_t c) __attribute__((always_inline)) {
+  ForColumns(
+      channels, [&](auto zero, auto vectors, std::int64_t c) __attribute__((always_inline)) {
         using V = decltype(zero);
-        const V scale = At<V>(s.scale + c), shift = At<V>(s.shift + c), center = At<V>(mean + c);
-        V sum = zero, product = zero, step_part = zero;
-        for (std::int64_t i = c; i < rows * channels; i += channels) {
-          const V value = At<V>(x + i);
-          V g = At<V>(above + i);
-          const V z = value * scale + shift;
-          if constexpr (kQuantize) {
-            const V u = Rectify<kRectifier>(z) / step;
-            const auto inside = (u > low) & (u < high);
-            step_part += g * (Code(u, low, high) - (inside ? u : zero));
-            g = inside ? g : zero;
+        constexpr int kVectors = decltype(vectors)::value;
+        constexpr int kWidth = sizeof(V) / sizeof(float);
+        V sum[kVectors] = {}, product[kVectors] = {}, step_part[kVectors] = {};
+        for (std::int64_t r = 0; r < rows; ++r) {
+          for (int v = 0; v < kVectors; ++v) {
+            const std::int64_t channel = c + v * kWidth, i = r * channels + channel;
+            const V value = At<V>(x + i);
+            V g = At<V>(above + i);
+            const V z = value * At<V>(s.scale + channel) + At<V>(s.shift + channel);
+            if constexpr (kQuantize) {
+              const V u = Rectify<kRectifier>(z) / step;
+              const auto inside = (u > low) & (u < high);
+              step_part[v] += g * (Code(u, low, high) - (inside ? u : zero));
+              g = inside ? g : zero;
+            }
+            g = Slope<kRectifier>(z, g);
+            if constexpr (kQuantize || kRectifier != Rectifier::kNone) At<V>(grad_z + i) = g;
+            sum[v] += g;
+            product[v] += g * (value - At<V>(mean + channel));
           }
-          g = Slope<kRectifier>(z, g);
-          if constexpr (kQuantize || kRectifier != Rectifier::kNone) At<V>(grad_z + i) = g;
-          sum += g;
-          product += g * (value - center);
         }
-        At<V>(sums + c) = sum;
-        At<V>(products + c) = product;
-        if constexpr (kQuantize) {
-          for (std::size_t lane = 0; lane < sizeof(V) / sizeof(float); ++lane) {
-            step_sum += step_part[lane];
+        for (int v = 0; v < kVectors; ++v) {
+          At<V>(sums + c + v * kWidth) = sum[v];
+          At<V>(products + c + v * kWidth) = product[v];
+          if constexpr (kQuantize) {
+            for (int lane = 0; lane < kWidth; ++lane) step_sum += step_part[v][lane];
           }
         }
       });

@@ -50,40 +50,6 @@ std::vector<Eight> Packed(const at::Tensor& weight, bool flip) {
   return packed;
 }
 
-/// work(image, working memory) for every image.
-template <typename Work>
-void ForImages(std::int64_t images, const DepthwiseShape& shape, const Work& work) {
-  at::parallel_for(0, images, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<Eight> scratch = Scratch(DepthwiseScratch(shape));
-    for (std::int64_t n = begin; n < end; ++n) work(n, Floats(scratch));
-  });
-}
-
-/// Images are taken in groups that do not depend on the number of threads; their sums are added in
-/// order.
-at::Tensor GradFilter(const DepthwiseShape& shape, const at::Tensor& x, const at::Tensor& above,
-                      const at::Tensor& weight) {
-  constexpr std::int64_t kImages = 8;
-  const std::int64_t images = x.size(0), groups = (images + kImages - 1) / kImages;
-  const std::int64_t taps = shape.kernel * shape.kernel, size = weight.numel();
-  std::vector<Eight> parts = Scratch(groups * size);
-  const float* source = x.data_ptr<float>();
-  const float* g = above.data_ptr<float>();
-  ForImages(groups, shape, [&](std::int64_t group, float* scratch) {
-    for (std::int64_t n = group * kImages; n < std::min(images, (group + 1) * kImages); ++n) {
-      DepthwiseGradFilter(shape, source + n * shape.in_size(), g + n * shape.out_size(), scratch,
-                          Floats(parts) + group * size);
-    }
-  });
-  float* sums = Floats(parts);
-  for (std::int64_t group = 1; group < groups; ++group) {
-    for (std::int64_t i = 0; i < size; ++i) sums[i] += sums[group * size + i];
-  }
-  at::Tensor grad = at::empty(weight.sizes(), weight.options());
-  UnpackFilter(sums, shape.channels, taps, grad.data_ptr<float>());
-  return grad;
-}
-
 struct Depthwise : torch::autograd::Function<Depthwise> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
                             const at::Tensor& filter, std::int64_t stride) {
@@ -97,9 +63,12 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
     const float* taps = Floats(packed);
     const float* source = x.data_ptr<float>();
     float* target = out.data_ptr<float>();
-    ForImages(x.size(0), shape, [&](std::int64_t n, float* scratch) {
-      DepthwiseForward(shape, source + n * shape.in_size(), taps, scratch,
-                       target + n * shape.out_size());
+    at::parallel_for(0, x.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<Eight> scratch = Scratch(DepthwiseScratch(shape));
+      for (std::int64_t n = begin; n < end; ++n) {
+        DepthwiseForward(shape, source + n * shape.in_size(), taps, Floats(scratch),
+                         target + n * shape.out_size());
+      }
     });
     context->save_for_backward({x, weight});
     context->saved_data["stride"] = stride;
@@ -116,13 +85,32 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
     const float* taps = Floats(packed);
     const float* reversed = Floats(flipped);
     at::Tensor grad_x = at::empty(x.sizes(), x.options(), kChannelsLast);
+    const float* source = x.data_ptr<float>();
     const float* g = above.data_ptr<float>();
     float* target = grad_x.data_ptr<float>();
-    ForImages(x.size(0), shape, [&](std::int64_t n, float* scratch) {
-      DepthwiseGradInput(shape, g + n * shape.out_size(), taps, reversed, scratch,
-                         target + n * shape.in_size());
+    // Images are taken in groups that do not depend on the number of threads; the groups' sums are
+    // added in order.
+    constexpr std::int64_t kImages = 8;
+    const std::int64_t images = x.size(0), groups = (images + kImages - 1) / kImages;
+    const std::int64_t size = weight.numel();
+    std::vector<Eight> parts = Scratch(groups * size);
+    float* sums = Floats(parts);
+    at::parallel_for(0, groups, 1, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<Eight> scratch = Scratch(DepthwiseScratch(shape));
+      for (std::int64_t n = begin * kImages; n < std::min(images, end * kImages); ++n) {
+        const float* above_image = g + n * shape.out_size();
+        DepthwiseGradInput(shape, above_image, taps, reversed, Floats(scratch),
+                           target + n * shape.in_size());
+        DepthwiseGradFilter(shape, source + n * shape.in_size(), above_image, Floats(scratch),
+                            sums + n / kImages * size);
+      }
     });
-    return {grad_x, GradFilter(shape, x, above, weight), {}};
+    for (std::int64_t group = 1; group < groups; ++group) {
+      for (std::int64_t i = 0; i < size; ++i) sums[i] += sums[group * size + i];
+    }
+    at::Tensor grad_weight = at::empty(weight.sizes(), weight.options());
+    UnpackFilter(sums, shape.channels, shape.kernel * shape.kernel, grad_weight.data_ptr<float>());
+    return {grad_x, grad_weight, {}};
   }
 };
 
