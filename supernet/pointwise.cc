@@ -20,50 +20,8 @@ using torch::autograd::variable_list;
 
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 
-/// A multiple of every kernel's tile, small enough for the second-level cache.
+/// Rows of one call: a multiple of every kernel's tile, small enough for the first caches.
 constexpr std::int64_t kRowsAtOnce = 192;
-
-/// y = x times the packed matrix, for every pixel.
-void Multiply(const at::Tensor& x, const std::vector<float>& packed, at::Tensor& y) {
-  const std::int64_t in = x.size(1), out = y.size(1), rows = x.numel() / in;
-  const float* source = x.data_ptr<float>();
-  float* target = y.data_ptr<float>();
-  const std::int64_t chunks = (rows + kRowsAtOnce - 1) / kRowsAtOnce;
-  at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) {
-      const std::int64_t first = c * kRowsAtOnce;
-      MultiplyRows(source + first * in, std::min(kRowsAtOnce, rows - first), in, packed.data(), out,
-                   target + first * out);
-    }
-  });
-}
-
-/// [out, in] gradient of the weight. Sums are made in chunks that depend on the shape alone and
-/// added in their order, so they do not depend on the number of threads.
-at::Tensor GradWeight(const at::Tensor& above, const at::Tensor& x) {
-  const std::int64_t out = above.size(1), in = x.size(1), rows = x.numel() / in;
-  constexpr std::int64_t kLeastRows = 512, kMostChunks = 64;
-  const std::int64_t chunk_rows = std::max(kLeastRows, (rows + kMostChunks - 1) / kMostChunks);
-  const std::int64_t chunks = (rows + chunk_rows - 1) / chunk_rows;
-  std::vector<float> parts(chunks * out * in);
-  const float* left = above.data_ptr<float>();
-  const float* right = x.data_ptr<float>();
-  at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) {
-      const std::int64_t first = c * chunk_rows;
-      SumOuterProducts(left + first * out, out, right + first * in, in,
-                       std::min(chunk_rows, rows - first), parts.data() + c * out * in);
-    }
-  });
-  at::Tensor grad = at::empty({out, in}, x.options());
-  float* sums = grad.data_ptr<float>();
-  std::copy(parts.begin(), parts.begin() + out * in, sums);
-  for (std::int64_t c = 1; c < chunks; ++c) {
-    const float* part = parts.data() + c * out * in;
-    for (std::int64_t i = 0; i < out * in; ++i) sums[i] += part[i];
-  }
-  return grad;
-}
 
 struct Pointwise : torch::autograd::Function<Pointwise> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
@@ -75,7 +33,16 @@ struct Pointwise : torch::autograd::Function<Pointwise> {
     std::vector<float> packed(out * in);
     PackColumns(weight.data_ptr<float>(), in, out, 1, in, packed.data());
     at::Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), kChannelsLast);
-    Multiply(x, packed, y);
+    const std::int64_t rows = x.numel() / in, calls = (rows + kRowsAtOnce - 1) / kRowsAtOnce;
+    const float* source = x.data_ptr<float>();
+    float* target = y.data_ptr<float>();
+    at::parallel_for(0, calls, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin * kRowsAtOnce; r < std::min(rows, end * kRowsAtOnce);
+           r += kRowsAtOnce) {
+        MultiplyRows(source + r * in, std::min(kRowsAtOnce, rows - r), in, packed.data(), out,
+                     target + r * out);
+      }
+    });
     context->save_for_backward({x, weight});
     return y;
   }
@@ -89,8 +56,33 @@ struct Pointwise : torch::autograd::Function<Pointwise> {
     std::vector<float> packed(out * in);
     PackColumns(weight.data_ptr<float>(), out, in, in, 1, packed.data());
     at::Tensor grad_x = at::empty(x.sizes(), x.options(), kChannelsLast);
-    Multiply(above, packed, grad_x);
-    return {grad_x, GradWeight(above, x).view(weight.sizes())};
+    const float* g = above.data_ptr<float>();
+    const float* source = x.data_ptr<float>();
+    float* target = grad_x.data_ptr<float>();
+    // The weight's sums are made in chunks that depend on the shape alone and added in their order,
+    // so they do not depend on the number of threads.
+    constexpr std::int64_t kMostChunks = 32;
+    const std::int64_t rows = x.numel() / in, calls = (rows + kRowsAtOnce - 1) / kRowsAtOnce;
+    const std::int64_t chunk_rows = (calls + kMostChunks - 1) / kMostChunks * kRowsAtOnce;
+    const std::int64_t chunks = (rows + chunk_rows - 1) / chunk_rows;
+    std::vector<float> parts(chunks * out * in);
+    at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin * chunk_rows; r < std::min(rows, end * chunk_rows);
+           r += kRowsAtOnce) {
+        const std::int64_t count = std::min(kRowsAtOnce, rows - r);
+        MultiplyRows(g + r * out, count, out, packed.data(), in, target + r * in);
+        SumOuterProducts(g + r * out, out, source + r * in, in, count,
+                         parts.data() + r / chunk_rows * out * in);
+      }
+    });
+    at::Tensor grad_weight = at::empty(weight.sizes(), weight.options());
+    float* sums = grad_weight.data_ptr<float>();
+    std::copy(parts.begin(), parts.begin() + out * in, sums);
+    for (std::int64_t c = 1; c < chunks; ++c) {
+      const float* part = parts.data() + c * out * in;
+      for (std::int64_t i = 0; i < out * in; ++i) sums[i] += part[i];
+    }
+    return {grad_x, grad_weight};
   }
 };
 

@@ -73,7 +73,7 @@ OQAT_INLINE void OuterTile(const float* left, std::int64_t left_columns, const f
   }
   for (int a = 0; a < kLeft; ++a) {
     for (int v = 0; v < kVectors; ++v) {
-      At<V>(products + a * right_columns + v * kWidth<V>) = sum[a][v];
+      At<V>(products + a * right_columns + v * kWidth<V>) += sum[a][v];
     }
   }
 }
@@ -81,16 +81,23 @@ OQAT_INLINE void OuterTile(const float* left, std::int64_t left_columns, const f
 template <typename V, int kVectors>
 OQAT_INLINE void OuterColumns(const float* left, std::int64_t left_columns, const float* right,
                               std::int64_t right_columns, std::int64_t rows, float* products) {
-  // Columns of both matrices are multiples of 4; one vector needs more sums to hide latency.
-  constexpr int kLeft = kVectors == 1 ? 8 : 4;
-  std::int64_t a = 0;
-  for (; a + kLeft <= left_columns; a += kLeft) {
+  const auto tile = [&]<int kLeft>(std::int64_t a) __attribute__((always_inline)) {
     OuterTile<V, kVectors, kLeft>(left + a, left_columns, right, right_columns, rows,
                                   products + a * right_columns);
-  }
-  for (; a < left_columns; a += 4) {
-    OuterTile<V, kVectors, 4>(left + a, left_columns, right, right_columns, rows,
-                              products + a * right_columns);
+    return kLeft;
+  };
+  // As many sums as hide the latency of an addition; counts of columns are multiples of 4.
+  for (std::int64_t a = 0; a < left_columns;) {
+    const std::int64_t rest = left_columns - a;
+    if (rest == 4 || (rest == 8 && kVectors == 2)) {
+      a += tile.template operator()<4>(a);
+    } else if (rest == 2) {
+      a += tile.template operator()<2>(a);
+    } else if (rest >= 8 && kVectors == 1) {
+      a += tile.template operator()<8>(a);
+    } else {
+      a += tile.template operator()<6>(a);
+    }
   }
 }
 

@@ -18,7 +18,7 @@ void PackColumns(const float* weight, std::int64_t in, std::int64_t out, std::in
 void MultiplyRows(const float* x, std::int64_t rows, std::int64_t in, const float* packed,
                   std::int64_t out, float* y);
 
-/// products[a, b] = sum over r of left[r, a] * right[r, b]; products: [left_columns,
+/// products[a, b] += sum over r of left[r, a] * right[r, b]; products: [left_columns,
 /// right_columns].
 void SumOuterProducts(const float* left, std::int64_t left_columns, const float* right,
                       std::int64_t right_columns, std::int64_t rows, float* products);
