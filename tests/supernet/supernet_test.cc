@@ -15,6 +15,7 @@
 #include "supernet/extract.h"
 #include "supernet/import_oqa.h"
 #include "supernet/layers.h"
+#include "supernet/lsq.h"
 #include "supernet/subnet_evaluator.h"
 #include "tests/supernet/parity.h"
 
@@ -120,9 +121,9 @@ TEST(ElasticNet, FloatToQuantizedInitialisesOnTheFirstTrainingPassOnly) {
 TEST(ElasticNet, SeparateStepsAreUsedPerKernelAndWidth) {
   const space::SearchSpace space = Tiny();
   ElasticNet net(space, 4, ActivationRange::kAuto, 7,
-                 {StepInitialization::kLsq, StepSizes::kSeparate});
+                 StepOptions{StepInitialization::kLsq, StepSizes::kSeparate});
   net->train();
-  const torch::Tensor x = torch::randn({2, 3, space.max_resolution(), space.max_resolution()});
+  const torch::Tensor x = Images(2, space.max_resolution(), 1);
   const auto largest = space::Largest(space, 4), smallest = space::Smallest(space, 4);
   const torch::Tensor before = net->Forward(x, largest).detach();
   std::size_t with_gradient = 0;
@@ -145,7 +146,7 @@ TEST(ElasticNet, SeparateStepsAreUsedPerKernelAndWidth) {
 
 TEST(ElasticNet, TheLeastErrorStepIsNoWorseThanLsqs) {
   const LsqRange range = WeightCodes(2);
-  const torch::Tensor v = torch::randn({4000});
+  const torch::Tensor v = Images(1, 37, 2).flatten();
   const auto error = [&](double step) {
     const torch::Tensor q = (v / step).clamp(range.low, range.high).round() * step;
     return (q - v).square().mean().item<double>();

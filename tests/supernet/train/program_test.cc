@@ -132,8 +132,9 @@ TEST_F(ProgramTest, KilledAnywhereItEndsWithTheSameBits) {
 TEST_F(ProgramTest, ControlCSavesAndSaysSo) {
   const std::string command =
       "timeout -s INT 2 " + std::string(OQAT_BIN_DIR) +
-      "/oqat-train run --recipe tiny --data synthetic:train=2000,test=20 --quiet --out " + folder_ +
-      "/run 2>&1; echo rc $?";
+      "/oqat-train run --recipe tiny --data synthetic:train=2000,test=20 --quiet"
+      " --set split.search=100 --set split.test=20 --out " +
+      folder_ + "/run 2>&1; echo rc $?";
   std::FILE* pipe = ::popen(command.c_str(), "r");
   std::string output;
   std::array<char, 4096> piece;
