@@ -136,8 +136,11 @@ struct Nets {
       // Zero biases put channels that are constant exactly on the edge of the quantizer's range,
       // where rounding decides whether they get a gradient.
       oqat::RandomStream random(options.seed, "bench.biases");
-      for (const at::Tensor& bias : net->GroupParameters().no_decay) {
-        for (std::int64_t i = 0; i < bias.numel(); ++i) bias[i] += 0.1 * random.Normal();
+      const auto groups = net->GroupParameters();
+      for (const auto* group : {&groups.norms, &groups.biases}) {
+        for (const at::Tensor& bias : *group) {
+          for (std::int64_t i = 0; i < bias.numel(); ++i) bias[i] += 0.1 * random.Normal();
+        }
       }
       net->Forward(images, subnets[0]);  // sets the step sizes
     }
@@ -213,7 +216,9 @@ void Run(const Options& options) {
   Nets nets(options, options.bits, at::kFloat, batch, subnets);
   const auto groups = nets.net->GroupParameters();
   oqat::supernet::Sgd sgd({{groups.weights, 1.0, kOptimizer.weight_decay},
-                           {groups.no_decay, 1.0, 0.0},
+                           {groups.transforms, 1.0, kOptimizer.weight_decay},
+                           {groups.norms, 1.0, 0.0},
+                           {groups.biases, 1.0, 0.0},
                            {groups.steps, kOptimizer.step_factor, 0.0}},
                           kOptimizer.momentum);
   const auto step = [&] {

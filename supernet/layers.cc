@@ -46,28 +46,45 @@ at::Tensor NormalizeAndCollect(const BatchNormLayer& bn, const at::Tensor& x, co
   return at::batch_norm(x, w, b, flat, variance, false, 0, kBatchNormEps, false);
 }
 
+/// The part of a convolution that a subnet uses.
+struct UsedConv {
+  UsedConv(ConvLayer& conv, int out_channels, int in_channels, int kernel_size = 1, int by = 1)
+      : layer(conv), out(out_channels), in(in_channels), kernel(kernel_size), stride(by) {}
+
+  StepPair steps() const { return layer.StepsOf({out, layer.depthwise ? 1 : in, kernel}); }
+
+  ConvLayer& layer;
+  int out, in, kernel, stride;
+};
+
 /// The weight step comes from the whole tensor, which is the largest subnet's weight: every kernel
 /// size and width shares it.
-void InitializeSteps(ConvLayer& conv, const at::Tensor& x, int bits) {
+void InitializeSteps(ConvLayer& conv, const at::Tensor& x, const Pass& pass) {
   const at::NoGradGuard no_grad;
-  conv.activation_step.fill_(InitialStep(x, ActivationCodes(bits, conv.signed_input)));
-  conv.weight_step.fill_(InitialStep(conv.weight, WeightCodes(bits)));
+  const double activation =
+      InitialStep(x, ActivationCodes(pass.bits, conv.signed_input), pass.step_initialization);
+  const double weight = InitialStep(conv.weight, WeightCodes(pass.bits), pass.step_initialization);
+  for (const StepPair& steps : conv.AllSteps()) {
+    steps.activation.fill_(activation);
+    steps.weight.fill_(weight);
+  }
   conv.fresh_steps = false;
 }
 
 /// x as `conv` wants its input: quantized.
-at::Tensor QuantizeInput(ConvLayer& conv, const at::Tensor& x, const Pass& pass) {
+at::Tensor QuantizeInput(const UsedConv& conv, const at::Tensor& x, const Pass& pass) {
   if (pass.bits == 32) return x;
-  if (conv.fresh_steps && pass.batch_norm == BatchNormMode::kTraining) {
-    InitializeSteps(conv, x, pass.bits);
+  if (conv.layer.fresh_steps && pass.batch_norm == BatchNormMode::kTraining) {
+    InitializeSteps(conv.layer, x, pass);
   }
-  return LsqQuantize(x, conv.activation_step, ActivationCodes(pass.bits, conv.signed_input));
+  return LsqQuantize(x, conv.steps().activation,
+                     ActivationCodes(pass.bits, conv.layer.signed_input));
 }
 
 /// BatchNorm, rectifier, and either a sum with `residual` or the quantizer of the convolution
 /// `next`; null and undefined: none of it.
 at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, Rectifier rectifier,
-                        ConvLayer* next, const at::Tensor& residual, const Pass& pass) {
+                        const UsedConv* next, const at::Tensor& residual, const Pass& pass) {
   const std::int64_t channels = x.size(1);
   const at::Tensor w = bn.weight.narrow(0, 0, channels);
   const at::Tensor b = bn.bias.narrow(0, 0, channels);
@@ -77,10 +94,10 @@ at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, Rectifier
   if (pass.batch_norm == BatchNormMode::kTraining) {
     Epilogue epilogue{rectifier, residual, {}, {}};
     // The first pass needs the values before the quantizer, to set its step size.
-    const bool fuse = next != nullptr && pass.bits < 32 && !next->fresh_steps;
+    const bool fuse = next != nullptr && pass.bits < 32 && !next->layer.fresh_steps;
     if (fuse) {
-      epilogue.step = next->activation_step;
-      epilogue.range = ActivationCodes(pass.bits, next->signed_input);
+      epilogue.step = next->steps().activation;
+      epilogue.range = ActivationCodes(pass.bits, next->layer.signed_input);
     }
     y = TrainingBatchNorm(x, w, b, mean, var, kBatchNormMomentum, kBatchNormEps, epilogue);
     return fuse || next == nullptr ? y : QuantizeInput(*next, y, pass);
@@ -94,11 +111,10 @@ at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, Rectifier
 }
 
 /// x is quantized already.
-at::Tensor RunConv(const ConvLayer& conv, const at::Tensor& x, int out, int kernel, int stride,
-                   const Pass& pass) {
-  at::Tensor weight = ActiveWeight(conv, out, static_cast<int>(x.size(1)), kernel);
-  if (pass.bits < 32) weight = LsqQuantize(weight, conv.weight_step, WeightCodes(pass.bits));
-  return conv.depthwise ? DepthwiseConv(x, weight, stride) : PointwiseConv(x, weight);
+at::Tensor RunConv(const UsedConv& conv, const at::Tensor& x, const Pass& pass) {
+  at::Tensor weight = ActiveWeight(conv.layer, conv.out, conv.in, conv.kernel);
+  if (pass.bits < 32) weight = LsqQuantize(weight, conv.steps().weight, WeightCodes(pass.bits));
+  return conv.layer.depthwise ? DepthwiseConv(x, weight, conv.stride) : PointwiseConv(x, weight);
 }
 
 at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, int squeezed) {
@@ -116,22 +132,25 @@ at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, i
 at::Tensor RunBlock(BlockLayers& layers, const space::BlockPlan& block, const at::Tensor& x,
                     const Pass& pass) {
   const Rectifier rectifier = RectifierOf(block.activation);
+  const UsedConv depth(layers.depth, block.mid, block.mid, block.kernel, block.stride);
+  const UsedConv project(layers.project, block.out, block.mid);
   at::Tensor y;
   if (block.expand) {
-    y = RunConv(layers.expand, QuantizeInput(layers.expand, x, pass), block.mid, 1, 1, pass);
-    y = RunBatchNorm(layers.expand_bn, y, rectifier, &layers.depth, {}, pass);
+    const UsedConv expand(layers.expand, block.mid, block.in);
+    y = RunConv(expand, QuantizeInput(expand, x, pass), pass);
+    y = RunBatchNorm(layers.expand_bn, y, rectifier, &depth, {}, pass);
   } else {
-    y = QuantizeInput(layers.depth, x, pass);
+    y = QuantizeInput(depth, x, pass);
   }
-  y = RunConv(layers.depth, y, block.mid, block.kernel, block.stride, pass);
+  y = RunConv(depth, y, pass);
   if (block.squeeze_excite) {
     y = RunBatchNorm(layers.depth_bn, y, rectifier, nullptr, {}, pass);
     y = RunSqueezeExcite(layers.squeeze_excite, y, block.squeezed());
-    y = QuantizeInput(layers.project, y, pass);
+    y = QuantizeInput(project, y, pass);
   } else {
-    y = RunBatchNorm(layers.depth_bn, y, rectifier, &layers.project, {}, pass);
+    y = RunBatchNorm(layers.depth_bn, y, rectifier, &project, {}, pass);
   }
-  y = RunConv(layers.project, y, block.out, 1, 1, pass);
+  y = RunConv(project, y, pass);
   return RunBatchNorm(layers.project_bn, y, Rectifier::kNone, nullptr,
                       block.shortcut ? x : at::Tensor(), pass);
 }
@@ -161,6 +180,17 @@ class Wiring {
 };
 
 }  // namespace
+
+StepPair ConvLayer::StepsOf(const ConvShape& shape) const {
+  if (separate_steps.empty()) return {activation_step, weight_step};
+  return separate_steps.at(shape);
+}
+
+std::vector<StepPair> ConvLayer::AllSteps() const {
+  std::vector<StepPair> all{{activation_step, weight_step}};
+  for (const auto& [shape, steps] : separate_steps) all.push_back(steps);
+  return all;
+}
 
 std::vector<ConvLayer*> NetLayers::QuantizedConvs() {
   std::vector<ConvLayer*> convs;
@@ -241,11 +271,16 @@ at::Tensor RunNet(NetLayers& net, const std::vector<space::BlockPlan>& plan, con
   y = at::conv2d(y, net.stem_weight, {}, net.stem_stride, 1);
   y = RunBatchNorm(net.stem_bn, y, Rectifier::kHSwish, nullptr, {}, pass);
   for (const space::BlockPlan& block : plan) y = RunBlock(net.blocks[block.index], block, y, pass);
-  const int expanded = static_cast<int>(net.final_expand.weight.size(0));
-  y = RunConv(net.final_expand, QuantizeInput(net.final_expand, y, pass), expanded, 1, 1, pass);
+  const auto channels = [](const at::Tensor& weight, int dim) {
+    return static_cast<int>(weight.size(dim));
+  };
+  const UsedConv expand(net.final_expand, channels(net.final_expand.weight, 0),
+                        channels(net.final_expand.weight, 1));
+  const UsedConv mix(net.feature_mix, channels(net.feature_mix.weight, 0),
+                     channels(net.feature_mix.weight, 1));
+  y = RunConv(expand, QuantizeInput(expand, y, pass), pass);
   y = RunBatchNorm(net.final_bn, y, Rectifier::kHSwish, nullptr, {}, pass);
-  y = QuantizeInput(net.feature_mix, y.mean({2, 3}, true), pass);
-  y = RunConv(net.feature_mix, y, static_cast<int>(net.feature_mix.weight.size(0)), 1, 1, pass);
+  y = RunConv(mix, QuantizeInput(mix, y.mean({2, 3}, true), pass), pass);
   y = Rectified(y, Rectifier::kHSwish);
   return at::linear(y.flatten(1), net.classifier_weight, net.classifier_bias);
 }

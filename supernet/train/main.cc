@@ -4,13 +4,14 @@
 #include <string>
 
 #include "base/error.h"
+#include "supernet/memory.h"
 #include "supernet/train/commands.h"
 
 namespace {
 
 constexpr const char* kFooter =
     "Exit codes: 0 success; 2 a wrong argument, recipe or space; 3 something named was not found; "
-    "4 a damaged file; 1 anything else.";
+    "4 a damaged file; 130 stopped by Ctrl-C or SIGTERM, saved; 1 anything else.";
 
 int ExitCode(oqat::Code code) {
   switch (code) {
@@ -19,6 +20,7 @@ int ExitCode(oqat::Code code) {
     case oqat::Code::kAlreadyExists: return 2;
     case oqat::Code::kNotFound: return 3;
     case oqat::Code::kDataLoss: return 4;
+    case oqat::Code::kCancelled: return 130;
     default: return 1;
   }
 }
@@ -32,6 +34,7 @@ int Fail(const std::string& message, int exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  oqat::supernet::KeepFreedMemory();
   CLI::App app("oqat-train: trains and imports the supernets that oqat searches", "oqat-train");
   app.footer(kFooter);
   app.require_subcommand(1);

@@ -1,6 +1,8 @@
 #include "supernet/train/run_folder.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "base/error.h"
@@ -21,25 +23,35 @@ Json SpaceReference(const space::SearchSpace& space) {
 
 }  // namespace
 
-void RunFolder::CheckUnused(const std::string& path) {
-  if (std::filesystem::exists(std::filesystem::path(path) / kMetrics)) {
-    throw Error(Code::kAlreadyExists, "out: folder '" + path + "' already holds a training (" +
-                                          kMetrics + "); give a new folder or remove this one");
+std::optional<TrainState> RunFolder::StateIn(const std::string& path) {
+  const std::filesystem::path folder(path);
+  if (std::filesystem::exists(folder / kState)) return ReadTrainState((folder / kState).string());
+  for (const char* name : {kMetrics, kModel}) {
+    if (std::filesystem::exists(folder / name)) {
+      throw Error(Code::kAlreadyExists, "out: folder '" + path + "' holds a training (" + name +
+                                            ") without its " + kState +
+                                            "; give a new folder or remove this one");
+    }
   }
+  return std::nullopt;
 }
 
-RunFolder::RunFolder(const std::string& path) : path_(path) {
+RunFolder::RunFolder(const std::string& path, std::uint64_t metrics_bytes)
+    : path_(path), metrics_bytes_(metrics_bytes) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
   if (fault || !std::filesystem::is_directory(path)) {
     throw Error(Code::kInvalidArgument,
                 "out: cannot make folder '" + path + "': " + (fault ? fault.message() : "a file"));
   }
-  CheckUnused(path);
-  metrics_ = std::fopen(PathOf(kMetrics).c_str(), "w");
+  metrics_ = std::fopen(PathOf(kMetrics).c_str(), "a");
   if (metrics_ == nullptr) {
     throw Error(Code::kPermissionDenied, "out: cannot write into folder '" + path + "'");
   }
+  if (std::filesystem::file_size(PathOf(kMetrics)) > metrics_bytes) {
+    std::filesystem::resize_file(PathOf(kMetrics), metrics_bytes);
+  }
+  metrics_bytes_ = std::filesystem::file_size(PathOf(kMetrics));
 }
 
 RunFolder::~RunFolder() { std::fclose(metrics_); }
@@ -56,8 +68,10 @@ void RunFolder::Log(const Json& line) {
   const std::string text = line.dump() + "\n";
   if (std::fwrite(text.data(), 1, text.size(), metrics_) != text.size() ||
       std::fflush(metrics_) != 0) {
-    throw Error(Code::kResourceExhausted, "cannot write " + PathOf(kMetrics));
+    throw Error(Code::kResourceExhausted,
+                "cannot write " + PathOf(kMetrics) + ": " + std::strerror(errno));
   }
+  metrics_bytes_ += text.size();
 }
 
 void RunFolder::WriteModel(const space::SearchSpace& space, const std::vector<int>& bits) {

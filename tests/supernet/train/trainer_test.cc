@@ -13,32 +13,10 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "supernet/subnet_evaluator.h"
+#include "tests/supernet/train/small_request.h"
 
 namespace oqat::supernet {
 namespace {
-
-/// Two steps per stage on 300 images; the space is tiny-mbv3.
-TrainRequest SmallRequest(const std::string& folder) {
-  TrainRequest request;
-  Recipe& recipe = request.recipe;
-  recipe.data = "synthetic:train=300,test=50";
-  recipe.split.calibration = 32;
-  recipe.split.search = 60;
-  recipe.split.test = 40;
-  for (const int bits : {32, 4, 3}) {
-    RecipeStage stage;
-    stage.bits = bits;
-    stage.epochs = 2.0 * 16 / 240;
-    stage.batch_size = 16;
-    recipe.stages.push_back(stage);
-  }
-  recipe.evaluation_images = 30;
-  recipe.evaluation_random_subnets = 1;
-  request.out_folder = testing::TempDir() + "/oqat_train_" + folder;
-  std::filesystem::remove_all(request.out_folder);
-  request.progress = false;
-  return request;
-}
 
 class TrainerTest : public testing::Test {
  protected:
@@ -99,13 +77,17 @@ TEST_F(TrainerTest, ScoresAreWhatAWorkerWouldMeasure) {
   artifacts::EvaluationProtocol protocol;
   protocol.images = 30;
   const auto& scores = report_->stages[2].scores;
-  ASSERT_EQ(scores.size(), 3u);
+  ASSERT_EQ(scores.size(), 4u);
   EXPECT_EQ(scores.front().name, "smallest");
+  EXPECT_EQ(scores[1].name, "median");
   EXPECT_EQ(scores.back().name, "largest");
   for (const SubnetScore& score : scores) {
     const auto result = evaluator.Evaluate(score.architecture, set, protocol);
     EXPECT_EQ(result.top1, score.top1);
     EXPECT_EQ(result.loss, score.loss);
+    artifacts::EvaluationProtocol on_test;
+    on_test.split = artifacts::Split::kTest;
+    EXPECT_EQ(evaluator.Evaluate(score.architecture, set, on_test).top1, score.test_top1);
   }
 }
 
@@ -116,7 +98,7 @@ TEST_F(TrainerTest, MetricsAreJsonLines) {
     ++kinds[ParseJson(line, "metrics.jsonl")["kind"].get<std::string>()];
   }
   EXPECT_EQ(kinds["stage"], 3);
-  EXPECT_EQ(kinds["evaluation"], 9);
+  EXPECT_EQ(kinds["evaluation"], 12);
 }
 
 TEST_F(TrainerTest, OneThreadReproducesBitByBit) {
@@ -131,18 +113,6 @@ TEST_F(TrainerTest, OneThreadReproducesBitByBit) {
   other.seed = 2;
   EXPECT_NE(Train(other).stages[2].sha256, report_->stages[2].sha256);
   std::filesystem::remove_all(other.out_folder);
-}
-
-TEST_F(TrainerTest, AFinishedFolderIsNotOverwritten) {
-  TrainRequest request = SmallRequest("unused");
-  request.out_folder = request_->out_folder;
-  try {
-    Train(request);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Code::kAlreadyExists);
-  }
-  EXPECT_TRUE(std::filesystem::exists(PathOf("model.json")));
 }
 
 TEST(Trainer, LearnsByHeart) {
@@ -228,6 +198,7 @@ TEST(Trainer, BadRequestsAreRefusedBeforeAnyTraining) {
   EXPECT_EQ(code([](auto& r) { r.recipe.data = "cifar10:/nowhere"; }), Code::kNotFound);
   EXPECT_EQ(code([](auto& r) { r.recipe.space = "no-such-space"; }), Code::kNotFound);
   EXPECT_EQ(code([](auto& r) { r.recipe.space = "oqa-mbv3-w1.0"; }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](auto& r) { r.recipe.train_images = 241; }), Code::kInvalidArgument);
   EXPECT_EQ(code([](auto& r) { r.recipe.split.search = 300; }), Code::kInvalidArgument);
   EXPECT_EQ(code([](auto& r) { r.recipe.stages[0].batch_size = 1000; }), Code::kInvalidArgument);
   EXPECT_EQ(code([](auto& r) { r.recipe.stages.resize(1); }), Code::kInvalidArgument);
