@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "supernet/batch_norm.h"
+#include "supernet/channel_means.h"
 #include "supernet/depthwise.h"
 #include "supernet/lsq.h"
 #include "supernet/pointwise.h"
@@ -119,7 +120,7 @@ at::Tensor RunConv(const UsedConv& conv, const at::Tensor& x, const Pass& pass) 
 
 at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, int squeezed) {
   const std::int64_t channels = x.size(1);
-  const at::Tensor pooled = x.mean({2, 3}, true);
+  const at::Tensor pooled = ChannelMeans(x);
   const at::Tensor hidden =
       at::relu(at::conv2d(pooled, se.reduce_weight.narrow(0, 0, squeezed).narrow(1, 0, channels),
                           se.reduce_bias.narrow(0, 0, squeezed)));
@@ -280,7 +281,7 @@ at::Tensor RunNet(NetLayers& net, const std::vector<space::BlockPlan>& plan, con
                      channels(net.feature_mix.weight, 1));
   y = RunConv(expand, QuantizeInput(expand, y, pass), pass);
   y = RunBatchNorm(net.final_bn, y, Rectifier::kHSwish, nullptr, {}, pass);
-  y = RunConv(mix, QuantizeInput(mix, y.mean({2, 3}, true), pass), pass);
+  y = RunConv(mix, QuantizeInput(mix, ChannelMeans(y), pass), pass);
   y = Rectified(y, Rectifier::kHSwish);
   return at::linear(y.flatten(1), net.classifier_weight, net.classifier_bias);
 }

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "supernet/batch_norm.h"
+#include "supernet/channel_means.h"
 #include "supernet/depthwise.h"
 #include "supernet/lsq.h"
 #include "supernet/pointwise.h"
@@ -210,6 +211,22 @@ TEST(Depthwise, SameBitsOnEveryNumberOfThreads) {
     ExpectSameBitsOnEveryNumberOfThreads(
         [&](const Inputs& v) { return DepthwiseConv(v[0], v[1], stride); }, inputs, above);
   }
+}
+
+TEST(ChannelMeans, EqualsMean) {
+  const Inputs inputs{ChannelsLast(Normal({3, 12, 5, 4}, 1))};
+  const torch::Tensor above = Normal({3, 12, 1, 1}, 2);
+  const Inputs ours = Results([](const Inputs& v) { return ChannelMeans(v[0]); }, inputs, above);
+  const Inputs theirs = Results(
+      [](const Inputs& v) {
+        return v[0].mean({2, 3}, true);
+      },
+      inputs, above);
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    ASSERT_EQ(ours[i].sizes(), theirs[i].sizes());
+    EXPECT_LE(RelativeDifference(ours[i], theirs[i]), 1e-6);
+  }
+  EXPECT_TRUE(ours[1].is_contiguous(torch::MemoryFormat::ChannelsLast));
 }
 
 }  // namespace
