@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -28,21 +29,19 @@ void RunFolder::CheckUnused(const std::string& path) {
   }
 }
 
-RunFolder::RunFolder(const std::string& path) : path_(path) {
+RunFolder::RunFolder(const std::string& path, std::optional<std::uint64_t> resume_at)
+    : path_(path) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
   if (fault || !std::filesystem::is_directory(path)) {
     throw Error(Code::kInvalidArgument,
                 "out: cannot make folder '" + path + "': " + (fault ? fault.message() : "a file"));
   }
-  CheckUnused(path);
-  metrics_ = std::fopen(PathOf(kMetrics).c_str(), "w");
-  if (metrics_ == nullptr) {
-    throw Error(Code::kPermissionDenied, "out: cannot write into folder '" + path + "'");
-  }
+  if (!resume_at) CheckUnused(path);
+  MetricsLog::Options options;
+  options.resume_at = resume_at;
+  metrics_.emplace(path, std::move(options));
 }
-
-RunFolder::~RunFolder() { std::fclose(metrics_); }
 
 std::string RunFolder::CheckpointName(int bits) {
   return bits == 32 ? "float.ckpt.safetensors" : "b" + std::to_string(bits) + ".safetensors";
@@ -50,14 +49,6 @@ std::string RunFolder::CheckpointName(int bits) {
 
 std::string RunFolder::PathOf(const std::string& name) const {
   return (std::filesystem::path(path_) / name).string();
-}
-
-void RunFolder::Log(const Json& line) {
-  const std::string text = line.dump() + "\n";
-  if (std::fwrite(text.data(), 1, text.size(), metrics_) != text.size() ||
-      std::fflush(metrics_) != 0) {
-    throw Error(Code::kResourceExhausted, "cannot write " + PathOf(kMetrics));
-  }
 }
 
 void RunFolder::WriteModel(const space::SearchSpace& space, const std::vector<int>& bits) {
