@@ -24,6 +24,14 @@ constexpr double kOver = 6;        ///< what lines and markers may stand out ove
 
 std::string ColorOf(int index) { return kPalette[index % kColors]; }
 
+std::string PointList(const std::vector<std::pair<double, double>>& points) {
+  std::string list;
+  for (const auto& [x, y] : points) {
+    list.append(list.empty() ? "" : " ").append(SvgNumber(x)).append(",").append(SvgNumber(y));
+  }
+  return list;
+}
+
 }  // namespace
 
 SvgDrawing::SvgDrawing(const Chart& chart, const ChartScale& x, const ChartScale& y,
@@ -135,10 +143,12 @@ std::string SvgDrawing::Stroke(const ChartSeries& s, const std::string& color) {
 }
 
 void SvgDrawing::DrawBand(const ChartSeries& s, const std::string& color) {
-  std::string upper, lower;  // the way there and the way back
+  Points upper, lower;
   const auto close = [&] {
+    // There along the upper edge, back along the lower one.
+    upper.insert(upper.end(), lower.rbegin(), lower.rend());
     if (!upper.empty()) {
-      out_ += "<polygon" + SvgAttribute("points", upper + lower) + SvgAttribute("fill", color) +
+      out_ += "<polygon" + SvgAttribute("points", PointList(upper)) + SvgAttribute("fill", color) +
               SvgAttribute("fill-opacity", 0.18) + "/>\n";
     }
     upper.clear();
@@ -149,9 +159,8 @@ void SvgDrawing::DrawBand(const ChartSeries& s, const std::string& color) {
       close();
       continue;
     }
-    const std::string x = SvgNumber(X(s.x[i]));
-    upper += (upper.empty() ? "" : " ") + x + "," + SvgNumber(Y(s.high[i]));
-    lower = " " + x + "," + SvgNumber(Y(s.low[i])) + lower;
+    upper.emplace_back(X(s.x[i]), Y(s.high[i]));
+    lower.emplace_back(X(s.x[i]), Y(s.low[i]));
   }
   close();
 }
@@ -167,11 +176,8 @@ void SvgDrawing::DrawCurve(const ChartSeries& s, int color) {
   }
   for (const Points& piece : pieces) {
     if (s.style != Style::kPoints && piece.size() > 1) {
-      std::string points;
-      for (const auto& [x, y] : piece) {
-        points += (points.empty() ? "" : " ") + SvgNumber(x) + "," + SvgNumber(y);
-      }
-      out_ += "<polyline" + SvgAttribute("points", points) + Stroke(s, ColorOf(color)) + "/>\n";
+      out_ += "<polyline" + SvgAttribute("points", PointList(piece)) + Stroke(s, ColorOf(color)) +
+              "/>\n";
     }
     // A line of one point would not be seen.
     if (s.style == Style::kLine && piece.size() > 1) continue;
@@ -224,9 +230,7 @@ void SvgDrawing::DrawLegend() {
               SvgAttribute("fill", color) + SvgAttribute("fill-opacity", 0.18) + "/>\n";
     }
     if (s.style != Style::kPoints) {
-      out_ += "<polyline" +
-              SvgAttribute("points", SvgNumber(x) + "," + SvgNumber(y) + " " +
-                                         SvgNumber(x + kSample) + "," + SvgNumber(y)) +
+      out_ += "<polyline" + SvgAttribute("points", PointList({{x, y}, {x + kSample, y}})) +
               Stroke(s, color) + "/>\n";
     }
     if (s.style != Style::kLine) out_ += SvgMarker(x + kSample / 2, y, ColorIndex(i), color);

@@ -151,13 +151,13 @@ void MetricsLog::Mirror(const Json& line) {
   } else if (kind != "train" && kind != "epoch") {
     return;
   }
+  const std::string tail = "/" + context + "/" + StageTag(bits_);
   std::vector<std::pair<std::string, double>> scalars;
   for (const auto& [name, value] : line.items()) {
     const bool position = name == "bits" || name == "seconds" || IsIn(name, kCounts);
     if (!value.is_number() || position) continue;
     const bool one_curve = name == "learning_rate" || name == "steps_per_second";
-    scalars.emplace_back(one_curve ? name : name + "/" + context + "/" + StageTag(bits_),
-                         value.get<double>());
+    scalars.emplace_back(one_curve ? name : name + tail, value.get<double>());
   }
   if (!scalars.empty()) events_->Scalars(wall_time_(), global_step(), scalars);
 }

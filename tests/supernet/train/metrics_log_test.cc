@@ -185,6 +185,19 @@ TEST_F(MetricsLogTest, AFolderWithoutATrainingIsNotFound) {
   }
 }
 
+TEST_F(MetricsLogTest, AFullDiskIsAnError) {
+  std::filesystem::create_symlink("/dev/full", File());
+  MetricsLog log(folder_, Options(10000));
+  try {
+    log.Log({{"kind", "train"}, {"bits", 4}, {"step", 1}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kResourceExhausted);
+    EXPECT_THAT(error.what(), HasSubstr("metrics.jsonl: cannot be written: No space left"));
+  }
+  EXPECT_EQ(log.bytes(), 0u);
+}
+
 TEST_F(MetricsLogTest, ARunFolderLogsAndResumes) {
   const std::string path = folder_ + "/run";
   std::uint64_t kept = 0;
