@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "supernet/layers.h"
+#include "supernet/separate_steps.h"
 #include "supernet/tensors.h"
 
 namespace oqat::supernet {
@@ -87,17 +88,22 @@ struct ElasticNetImpl::Parts {
   std::vector<artifacts::TensorSpec> specs;
   NamedTensors tensors;
   NetLayers layers;
+  StepOptions step_options;
 };
 
 ElasticNetImpl::ElasticNetImpl(const space::SearchSpace& space, int bits,
-                               artifacts::ActivationRange range, std::uint64_t seed)
+                               artifacts::ActivationRange range, std::uint64_t seed,
+                               const StepOptions& step_options)
     : parts_(std::make_unique<Parts>()) {
   CheckBits(bits);
   Parts& parts = *parts_;
   parts.space = space;
   parts.bits = bits;
   parts.range = range;
+  parts.step_options = step_options;
   parts.specs = artifacts::SupernetTensors(space);
+  const bool separate = step_options.sizes == StepSizes::kSeparate;
+  if (separate) AddSeparateSteps(space, parts.specs);
   RandomStream random(seed, "supernet.init");
   for (const artifacts::TensorSpec& spec : parts.specs) {
     at::Tensor tensor = Initial(spec, random);
@@ -105,7 +111,8 @@ ElasticNetImpl::ElasticNetImpl(const space::SearchSpace& space, int bits,
     parts.tensors.emplace(spec.name, tensor);
   }
   parts.layers = WireLayers(space, space::SupernetPlan(space), true, range, parts.tensors);
-  for (ConvLayer* conv : parts.layers.QuantizedConvs()) conv->fresh_steps = true;
+  if (separate) WireSeparateSteps(space, parts.tensors, parts.layers);
+  ForgetSteps();
 }
 
 ElasticNetImpl::~ElasticNetImpl() = default;
@@ -115,6 +122,7 @@ torch::Tensor ElasticNetImpl::Forward(const torch::Tensor& x,
   const space::Architecture canonical = space::Canonical(parts_->space, architecture);
   Pass pass;
   pass.bits = parts_->bits;
+  pass.step_initialization = parts_->step_options.initialization;
   pass.batch_norm = is_training() ? BatchNormMode::kTraining : BatchNormMode::kRunning;
   return RunNet(parts_->layers, space::SubnetPlan(parts_->space, canonical), x, pass);
 }
@@ -124,16 +132,23 @@ void ElasticNetImpl::SetBits(int bits) {
   const int old = parts_->bits;
   parts_->bits = bits;
   if (bits == old || bits == 32) return;
+  if (old == 32) {
+    ForgetSteps();
+    return;
+  }
   const at::NoGradGuard no_grad;
+  // The range halves with every bit, so the step doubles to cover the same values.
+  const double factor = std::ldexp(1, old - bits);
   for (ConvLayer* conv : parts_->layers.QuantizedConvs()) {
-    if (old == 32) {
-      conv->fresh_steps = true;
-    } else {
-      // The range halves with every bit, so the step doubles to cover the same values.
-      conv->activation_step.mul_(std::ldexp(1, old - bits));
-      conv->weight_step.mul_(std::ldexp(1, old - bits));
+    for (const StepPair& steps : conv->AllSteps()) {
+      steps.activation.mul_(factor);
+      steps.weight.mul_(factor);
     }
   }
+}
+
+void ElasticNetImpl::ForgetSteps() {
+  for (ConvLayer* conv : parts_->layers.QuantizedConvs()) conv->fresh_steps = true;
 }
 
 int ElasticNetImpl::bits() const { return parts_->bits; }
@@ -148,11 +163,11 @@ ElasticNetImpl::ParameterGroups ElasticNetImpl::GroupParameters() {
     const at::Tensor& tensor = parts_->tensors.at(spec.name);
     switch (spec.kind) {
       case artifacts::TensorKind::kConvWeight:
-      case artifacts::TensorKind::kLinearWeight:
-      case artifacts::TensorKind::kTransform: groups.weights.push_back(tensor); break;
-      case artifacts::TensorKind::kBias:
+      case artifacts::TensorKind::kLinearWeight: groups.weights.push_back(tensor); break;
+      case artifacts::TensorKind::kTransform: groups.transforms.push_back(tensor); break;
+      case artifacts::TensorKind::kBias: groups.biases.push_back(tensor); break;
       case artifacts::TensorKind::kBnWeight:
-      case artifacts::TensorKind::kBnBias: groups.no_decay.push_back(tensor); break;
+      case artifacts::TensorKind::kBnBias: groups.norms.push_back(tensor); break;
       case artifacts::TensorKind::kStep: groups.steps.push_back(tensor); break;
       case artifacts::TensorKind::kRunningMean:
       case artifacts::TensorKind::kRunningVar: break;

@@ -8,6 +8,7 @@
 
 #include "artifacts/checkpoint.h"
 #include "space/architecture.h"
+#include "supernet/step_sizes.h"
 
 namespace oqat::supernet {
 
@@ -19,7 +20,7 @@ class ElasticNetImpl : public torch::nn::Module {
  public:
   /// `bits` 32: float, no fake quantization. Weights are initialised from `seed`.
   ElasticNetImpl(const space::SearchSpace& space, int bits, artifacts::ActivationRange range,
-                 std::uint64_t seed);
+                 std::uint64_t seed, const StepOptions& step_options = {});
   ~ElasticNetImpl() override;
 
   /// x: [batch, 3, resolution, resolution], normalised; any memory format (channels_last is
@@ -38,10 +39,15 @@ class ElasticNetImpl : public torch::nn::Module {
   const space::SearchSpace& space() const;
   artifacts::ActivationRange activation_range() const;
 
-  /// Every trainable tensor is one of: kWeight (decayed), kNoDecay (BatchNorm, biases),
-  /// kStep (step sizes).
+  /// Lets the next training pass initialise the step sizes (at the width of that pass).
+  void ForgetSteps();
+
+  /// Every trainable tensor is in one of these, in the order of the checkpoint's specification.
   struct ParameterGroups {
-    std::vector<torch::Tensor> weights, no_decay, steps;
+    std::vector<torch::Tensor> weights;     ///< of convolutions and the classifier
+    std::vector<torch::Tensor> transforms;  ///< kernel transform matrices
+    std::vector<torch::Tensor> norms;       ///< BatchNorm's scales and shifts
+    std::vector<torch::Tensor> biases, steps;
   };
   ParameterGroups GroupParameters();
 

@@ -26,8 +26,9 @@ class Extraction {
 
   void Conv(const std::string& name, const ConvLayer& conv, int out, int in, int kernel) {
     Copy(name + ".weight", ActiveWeight(conv, out, in, kernel));
-    Copy(name + ".sa", conv.activation_step);
-    Copy(name + ".sw", conv.weight_step);
+    const StepPair steps = conv.StepsOf({out, in, kernel});
+    Copy(name + ".sa", steps.activation);
+    Copy(name + ".sw", steps.weight);
   }
 
   void Block(const std::string& prefix, const BlockLayers& layers, const space::BlockPlan& block) {

@@ -59,10 +59,15 @@ at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, const Pas
 
 /// The weight step comes from the whole tensor, which is the largest subnet's weight: every kernel
 /// size and width shares it.
-void InitializeSteps(ConvLayer& conv, const at::Tensor& x, int bits) {
+void InitializeSteps(ConvLayer& conv, const at::Tensor& x, const Pass& pass) {
   const at::NoGradGuard no_grad;
-  conv.activation_step.fill_(InitialStep(x, ActivationCodes(bits, conv.signed_input)));
-  conv.weight_step.fill_(InitialStep(conv.weight, WeightCodes(bits)));
+  const double activation =
+      InitialStep(x, ActivationCodes(pass.bits, conv.signed_input), pass.step_initialization);
+  const double weight = InitialStep(conv.weight, WeightCodes(pass.bits), pass.step_initialization);
+  for (const StepPair& steps : conv.AllSteps()) {
+    steps.activation.fill_(activation);
+    steps.weight.fill_(weight);
+  }
   conv.fresh_steps = false;
 }
 
@@ -73,10 +78,11 @@ at::Tensor RunConv(ConvLayer& conv, const at::Tensor& x, int out, int kernel, in
   at::Tensor weight = ActiveWeight(conv, out, in, kernel);
   if (pass.bits < 32) {
     if (conv.fresh_steps && pass.batch_norm == BatchNormMode::kTraining) {
-      InitializeSteps(conv, x, pass.bits);
+      InitializeSteps(conv, x, pass);
     }
-    input = LsqQuantize(x, conv.activation_step, ActivationCodes(pass.bits, conv.signed_input));
-    weight = LsqQuantize(weight, conv.weight_step, WeightCodes(pass.bits));
+    const StepPair steps = conv.StepsOf({out, conv.depthwise ? 1 : in, kernel});
+    input = LsqQuantize(x, steps.activation, ActivationCodes(pass.bits, conv.signed_input));
+    weight = LsqQuantize(weight, steps.weight, WeightCodes(pass.bits));
   }
   return conv.depthwise ? DepthwiseConv(input, weight, stride) : at::conv2d(input, weight);
 }
@@ -133,6 +139,17 @@ class Wiring {
 };
 
 }  // namespace
+
+StepPair ConvLayer::StepsOf(const ConvShape& shape) const {
+  if (separate_steps.empty()) return {activation_step, weight_step};
+  return separate_steps.at(shape);
+}
+
+std::vector<StepPair> ConvLayer::AllSteps() const {
+  std::vector<StepPair> all{{activation_step, weight_step}};
+  for (const auto& [shape, steps] : separate_steps) all.push_back(steps);
+  return all;
+}
 
 std::vector<ConvLayer*> NetLayers::QuantizedConvs() {
   std::vector<ConvLayer*> convs;

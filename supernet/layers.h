@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "artifacts/checkpoint.h"
 #include "artifacts/supernet_tensors.h"
+#include "supernet/step_sizes.h"
 
 namespace oqat::supernet {
 
@@ -21,16 +23,32 @@ struct BatchNormLayer {
   at::Tensor weight, bias, running_mean, running_var;  ///< [channels]
 };
 
+/// The step sizes of a convolution's input and weight, [1] each.
+struct StepPair {
+  at::Tensor activation, weight;
+};
+
+/// {out, in / groups, kernel} of the weight that a subnet uses.
+using ConvShape = std::array<int, 3>;
+
 /// A quantized convolution without bias. Depthwise weights are [channels, 1, k, k], others
 /// [out, in, 1, 1].
 struct ConvLayer {
   at::Tensor weight, activation_step, weight_step;
+  /// Where every kernel size and width has its own two (StepSizes::kSeparate): by {out, in,
+  /// kernel}.
+  std::map<ConvShape, StepPair> separate_steps;
   bool depthwise = false;
   bool signed_input = false;
   /// Target kernel size and matrix [k*k, k*k], from the largest target down.
   std::vector<std::pair<int, at::Tensor>> transforms;
   /// Step sizes wait for the first training pass.
   bool fresh_steps = false;
+
+  /// Those that a subnet of this shape uses.
+  StepPair StepsOf(const ConvShape& shape) const;
+  /// All there are.
+  std::vector<StepPair> AllSteps() const;
 };
 
 struct SqueezeExciteLayer {
@@ -78,6 +96,7 @@ struct Pass {
   int bits = 32;
   BatchNormMode batch_norm = BatchNormMode::kRunning;
   std::map<const BatchNormLayer*, StatisticsSum>* statistics = nullptr;  ///< kRecalibrate only
+  StepInitialization step_initialization = StepInitialization::kLsq;     ///< kTraining only
 };
 
 /// The first `out` x `in` channels of a weight at kernel size `kernel`, float. Kernels shrink step

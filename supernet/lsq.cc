@@ -1,14 +1,18 @@
 #include "supernet/lsq.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/max.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/sum.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace oqat::supernet {
@@ -118,7 +122,30 @@ at::Tensor LsqQuantize(const at::Tensor& v, const at::Tensor& step, const LsqRan
   return Lsq::apply(v, step, range.low, range.high, range.sign);
 }
 
-double InitialStep(const at::Tensor& v, const LsqRange& range) {
+namespace {
+
+/// The step size with the least squared error among 64 that divide the largest value evenly.
+double LeastErrorStep(const at::Tensor& v, const LsqRange& range) {
+  constexpr int kCandidates = 64;
+  const at::Tensor flat = v.detach().contiguous();
+  const double largest = flat.abs().max().item<double>();
+  double best = 1, least = std::numeric_limits<double>::infinity();
+  for (int i = 1; largest > 0 && i <= kCandidates; ++i) {
+    const double step = largest / range.high * i / kCandidates;
+    const at::Tensor codes = (flat / step).clamp_(range.low, range.high).round_();
+    const double error = (codes.mul_(step) - flat).square_().sum(at::kDouble).item<double>();
+    if (error < least) {
+      least = error;
+      best = step;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+double InitialStep(const at::Tensor& v, const LsqRange& range, StepInitialization method) {
+  if (method == StepInitialization::kMse) return LeastErrorStep(v, range);
   const double mean = v.detach().abs().mean().item<double>();
   return mean > 0 ? 2 * mean / std::sqrt(range.high) : 1;
 }

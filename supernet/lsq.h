@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "supernet/lsq_kernels.h"
+#include "supernet/step_sizes.h"
 
 namespace oqat::supernet {
 
@@ -19,7 +20,8 @@ LsqRange WeightCodes(int bits);
 /// inside the range; step by eq. 3, scaled by 1 / sqrt(numel(v) * high).
 at::Tensor LsqQuantize(const at::Tensor& v, const at::Tensor& step, const LsqRange& range);
 
-/// LSQ's first step size, 2 mean|v| / sqrt(high); 1 where v is all zero.
-double InitialStep(const at::Tensor& v, const LsqRange& range);
+/// A tensor's first step size; 1 where v is all zero. Needs more than one bit for kMse.
+double InitialStep(const at::Tensor& v, const LsqRange& range,
+                   StepInitialization method = StepInitialization::kLsq);
 
 }  // namespace oqat::supernet

@@ -1,112 +1,24 @@
 #include "supernet/subnet_evaluator.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
-
-#include <algorithm>
-#include <array>
-#include <vector>
 
 #include "base/error.h"
 #include "supernet/elastic_net.h"
-#include "supernet/extract.h"
+#include "supernet/evaluate_net.h"
 
 namespace oqat::supernet {
 
-namespace {
-
-using artifacts::ImageSet;
-
-/// Images [begin, end) as [n, 3, size, size] float32, channels_last, resized and normalised.
-at::Tensor MakeBatch(const ImageSet& images, std::int64_t begin, std::int64_t end, int size,
-                     const std::array<std::array<float, 256>, 3>& table) {
-  const std::int64_t pixels = std::int64_t{size} * size;
-  at::Tensor batch = at::empty({end - begin, 3, size, size}, at::TensorOptions(at::kFloat),
-                               at::MemoryFormat::ChannelsLast);
-  float* target = batch.data_ptr<float>();
-  std::vector<std::uint8_t> resized(static_cast<std::size_t>(3 * pixels));
-  for (std::int64_t i = begin; i < end; ++i) {
-    const std::uint8_t* source = images.image(i);
-    if (images.size != size) {
-      artifacts::ResizeSquare(source, images.size, resized.data(), size);
-      source = resized.data();
-    }
-    for (std::int64_t p = 0; p < pixels; ++p) {
-      for (int c = 0; c < 3; ++c) *target++ = table[c][*source++];
-    }
-  }
-  return batch;
-}
-
-}  // namespace
-
 struct SubnetEvaluator::Impl {
   explicit Impl(const artifacts::Checkpoint& checkpoint)
-      : net(checkpoint.space, checkpoint.bits, checkpoint.activation_range, 0) {
+      : net(checkpoint.space, checkpoint.bits, checkpoint.activation_range, 0),
+        normalization(checkpoint.normalization) {
     net->FromTensors(checkpoint.tensors, "checkpoint");
     net->eval();
-    for (int c = 0; c < 3; ++c) {
-      for (int value = 0; value < 256; ++value) {
-        table[c][value] = static_cast<float>((value / 255.0 - checkpoint.normalization.mean[c]) /
-                                             checkpoint.normalization.std[c]);
-      }
-    }
-  }
-
-  artifacts::EvaluationResult Evaluate(
-      const space::Architecture& wanted, const artifacts::EvaluationSet& set,
-      const artifacts::EvaluationProtocol& protocol,
-      const std::function<bool(std::int64_t, std::int64_t)>& progress) {
-    const space::SearchSpace& space = net->space();
-    const space::Architecture architecture = space::Canonical(space, wanted);
-    if (net->bits() != 32 && architecture.bits != net->bits()) {
-      throw InvalidField("architecture.bits", std::to_string(architecture.bits),
-                         "the checkpoint's " + std::to_string(net->bits()));
-    }
-    if (protocol.latency) {
-      throw InvalidField("latency", "true", "false with engine torch: int8 is what is deployed");
-    }
-    const auto [calibration, count] = artifacts::CountImages(protocol, set, space);
-    const ImageSet& images = set.split(protocol.split);
-    const std::int64_t total = calibration + count;
-    const auto report = [&](std::int64_t done) {
-      if (progress && !progress(done, total)) {
-        throw Error(Code::kCancelled, "evaluation stopped after " + std::to_string(done) + " of " +
-                                          std::to_string(total) + " images");
-      }
-    };
-
-    const at::NoGradGuard no_grad;
-    at::set_num_threads(1);
-    FixedNet subnet(*net, architecture);
-    std::vector<at::Tensor> batches;
-    for (std::int64_t i = 0; i < calibration; i += protocol.batch_size) {
-      batches.push_back(MakeBatch(set.calibration, i,
-                                  std::min(calibration, i + protocol.batch_size),
-                                  architecture.resolution, table));
-    }
-    subnet.Recalibrate(batches);
-    batches.clear();
-    report(calibration);
-
-    artifacts::Score score;
-    for (std::int64_t i = 0; i < count; i += protocol.batch_size) {
-      const std::int64_t end = std::min(count, i + protocol.batch_size);
-      const at::Tensor logits =
-          subnet.Forward(MakeBatch(images, i, end, architecture.resolution, table)).contiguous();
-      score.Add(logits.data_ptr<float>(), images.labels.data() + i, end - i, logits.size(1));
-      report(calibration + end);
-      if (score.Hopeless(protocol, count)) break;
-    }
-    artifacts::EvaluationResult result = score.Result();
-    result.stopped = result.images < count;
-    return result;
   }
 
   ElasticNet net;
-  std::array<std::array<float, 256>, 3> table;
+  artifacts::Normalization normalization;
 };
 
 namespace {
@@ -133,8 +45,10 @@ artifacts::EvaluationResult SubnetEvaluator::Evaluate(
     const space::Architecture& architecture, const artifacts::EvaluationSet& set,
     const artifacts::EvaluationProtocol& protocol,
     const std::function<bool(std::int64_t, std::int64_t)>& progress) {
-  return Guarded("evaluating a subnet",
-                 [&] { return impl_->Evaluate(architecture, set, protocol, progress); });
+  return Guarded("evaluating a subnet", [&] {
+    at::set_num_threads(1);
+    return EvaluateNet(*impl_->net, impl_->normalization, architecture, set, protocol, progress);
+  });
 }
 
 }  // namespace oqat::supernet

@@ -58,13 +58,66 @@ Sampler::Draw Sampler::Next() {
   return {order_[position], epoch_, position};
 }
 
+void Sampler::Seek(std::int64_t draws) {
+  const auto n = static_cast<std::uint64_t>(draws);
+  epoch_ = n / indices_.size();
+  Shuffle();
+  next_ = n % indices_.size();
+}
+
 Augmenter::Augmenter(const artifacts::Normalization& normalization, AugmentOptions options)
     : options_(options) {
   for (int c = 0; c < 3; ++c) {
     for (int v = 0; v < 256; ++v) {
       table_[c][v] = static_cast<float>((v / 255.0 - normalization.mean[c]) / normalization.std[c]);
     }
+    mean_[c] =
+        static_cast<std::uint8_t>(std::clamp(std::lround(255 * normalization.mean[c]), 0L, 255L));
   }
+}
+
+void Augmenter::Crop(const std::uint8_t* source, int size, int dy, int dx, bool flip) {
+  std::uint8_t* target = crop_.data();
+  for (int y = 0; y < size; ++y) {
+    const std::uint8_t* row = source + std::ptrdiff_t{3} * size * std::clamp(y + dy, 0, size - 1);
+    for (int x = 0; x < size; ++x, target += 3) {
+      const int from = std::clamp((flip ? size - 1 - x : x) + dx, 0, size - 1);
+      std::memcpy(target, row + 3 * from, 3);
+    }
+  }
+}
+
+void Augmenter::Blank(int size, int top, int left, int bottom, int right) {
+  for (int y = std::max(0, top); y < std::min(size, bottom); ++y) {
+    for (int x = std::max(0, left); x < std::min(size, right); ++x) {
+      std::memcpy(crop_.data() + 3 * (std::ptrdiff_t{y} * size + x), mean_, 3);
+    }
+  }
+}
+
+void Augmenter::Erase(int size, RandomStream& random) {
+  if (!random.Bernoulli(options_.erase_probability)) return;
+  constexpr double kMinArea = 0.02, kMinAspect = 0.3;
+  constexpr int kTries = 10;
+  for (int i = 0; i < kTries; ++i) {
+    const double area =
+        (kMinArea + random.Uniform() * (options_.erase_max_area - kMinArea)) * size * size;
+    const double aspect = std::exp((2 * random.Uniform() - 1) * -std::log(kMinAspect));
+    const int height = static_cast<int>(std::lround(std::sqrt(area * aspect)));
+    const int width = static_cast<int>(std::lround(std::sqrt(area / aspect)));
+    if (height < 1 || width < 1 || height > size || width > size) continue;
+    const int top = static_cast<int>(random.Below(static_cast<std::uint64_t>(size - height + 1)));
+    const int left = static_cast<int>(random.Below(static_cast<std::uint64_t>(size - width + 1)));
+    Blank(size, top, left, top + height, left + width);
+    return;
+  }
+}
+
+void Augmenter::Cutout(int size, RandomStream& random) {
+  const int top = static_cast<int>(random.Below(static_cast<std::uint64_t>(size)));
+  const int left = static_cast<int>(random.Below(static_cast<std::uint64_t>(size)));
+  const int half = options_.cutout / 2;
+  Blank(size, top - half, left - half, top - half + options_.cutout, left - half + options_.cutout);
 }
 
 void Augmenter::Apply(const artifacts::ImageSet& images, std::int64_t index, int resolution,
@@ -76,16 +129,12 @@ void Augmenter::Apply(const artifacts::ImageSet& images, std::int64_t index, int
   const bool flip = random.Bernoulli(0.5) && options_.flip;
 
   const std::uint8_t* pixels = images.image(index);
-  if (dy != 0 || dx != 0 || flip) {
+  const bool blanks = options_.erase_probability > 0 || options_.cutout > 0;
+  if (dy != 0 || dx != 0 || flip || blanks) {
     crop_.resize(static_cast<std::size_t>(images.bytes_per_image()));
-    std::uint8_t* target = crop_.data();
-    for (int y = 0; y < size; ++y) {
-      const std::uint8_t* row = pixels + std::ptrdiff_t{3} * size * std::clamp(y + dy, 0, size - 1);
-      for (int x = 0; x < size; ++x, target += 3) {
-        const int from = std::clamp((flip ? size - 1 - x : x) + dx, 0, size - 1);
-        std::memcpy(target, row + 3 * from, 3);
-      }
-    }
+    Crop(pixels, size, dy, dx, flip);
+    if (options_.erase_probability > 0) Erase(size, random);
+    if (options_.cutout > 0) Cutout(size, random);
     pixels = crop_.data();
   }
   if (resolution != size) {

@@ -29,6 +29,9 @@ class Sampler {
   };
   Draw Next();
 
+  /// Goes to where Next would be after `draws` calls from the beginning.
+  void Seek(std::int64_t draws);
+
  private:
   void Shuffle();
 
@@ -41,22 +44,32 @@ class Sampler {
 struct AugmentOptions {
   int crop_padding = 0;  ///< pixels; the border is filled with the nearest pixel's colour
   bool flip = false;
+  double erase_probability = 0;  ///< of a rectangle in the mean colour (Zhong et al. 2020)
+  double erase_max_area = 0.33;  ///< its largest share of the image; the smallest is 0.02
+  int cutout = 0;  ///< side of a square in the mean colour, clipped by the border (DeVries 2017)
 };
 
-/// Turns bytes into network input: random crop of the padded image, random flip, resize to the
-/// step's resolution, normalise. Not thread-safe: it owns scratch memory.
+/// Turns bytes into network input: random crop of the padded image, random flip, erasing, cutout,
+/// resize to the step's resolution, normalise. Not thread-safe: it owns scratch memory.
 class Augmenter {
  public:
   Augmenter(const artifacts::Normalization& normalization, AugmentOptions options);
 
   /// Writes image `index` as [resolution, resolution, 3] floats (so a batch is channels_last).
-  /// Consumes three numbers of `random` whatever the options are.
+  /// Consumes three numbers of `random` for crop and flip whatever the options are. Equal streams
+  /// give the same picture at any resolution.
   void Apply(const artifacts::ImageSet& images, std::int64_t index, int resolution,
              RandomStream& random, float* out);
 
  private:
+  void Crop(const std::uint8_t* source, int size, int dy, int dx, bool flip);
+  void Erase(int size, RandomStream& random);
+  void Cutout(int size, RandomStream& random);
+  void Blank(int size, int top, int left, int bottom, int right);
+
   AugmentOptions options_;
   float table_[3][256];
+  std::uint8_t mean_[3];
   std::vector<std::uint8_t> crop_, resized_;
 };
 

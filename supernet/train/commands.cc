@@ -1,7 +1,8 @@
 #include "supernet/train/commands.h"
 
 #include <CLI/CLI.hpp>
-#include <array>
+#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -23,12 +24,22 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
+/// Set by the first Ctrl-C or SIGTERM; the second one ends the program at once.
+std::atomic<bool> stop_wanted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void WantStop(int signal) {
+  stop_wanted.store(true);
+  std::signal(signal, SIG_DFL);
+}
+
 struct RunArguments {
   std::string recipe, data, out, space;
   std::vector<std::string> set;
+  std::vector<int> from_scratch;
   std::uint64_t seed = 1;
   int threads = 1;
-  double max_minutes = 0;
+  double max_minutes = 0, save_minutes = 5;
   bool quiet = false;
 };
 
@@ -38,6 +49,7 @@ void RunTraining(const RunArguments& arguments) {
   if (!arguments.space.empty()) json["space"] = arguments.space;
   if (!arguments.data.empty()) json["data"] = arguments.data;
   for (const std::string& assignment : arguments.set) SetRecipeField(json, assignment);
+  StartFromScratch(json, arguments.from_scratch);
 
   TrainRequest request;
   request.recipe = RecipeFromJson(json);
@@ -45,11 +57,15 @@ void RunTraining(const RunArguments& arguments) {
   request.seed = arguments.seed;
   request.threads = arguments.threads;
   request.max_minutes = arguments.max_minutes;
+  request.save_minutes = arguments.save_minutes;
   request.progress = !arguments.quiet;
   request.say = [](const std::string& line) {
     std::printf("%s\n", line.c_str());
     std::fflush(stdout);
   };
+  request.stop = &stop_wanted;
+  std::signal(SIGINT, WantStop);
+  std::signal(SIGTERM, WantStop);
   Train(request);
 }
 
@@ -108,7 +124,9 @@ void AddRunCommand(CLI::App& app) {
   run->add_option("--data", arguments->data,
                   "imagefolder:DIR, cifar10:DIR, mnist:DIR or synthetic[:train=N,test=N]; "
                   "default: the recipe's");
-  run->add_option("--out", arguments->out, "Folder to write; must not hold a training")->required();
+  run->add_option("--out", arguments->out,
+                  "Folder to write; an interrupted training in it goes on where it was saved")
+      ->required();
   run->add_option("--space", arguments->space,
                   "A preset (" + Joined(space::PresetNames()) +
                       ") or a JSON file; default: the "
@@ -122,6 +140,12 @@ void AddRunCommand(CLI::App& app) {
                   "Cut the epochs of every stage so that the run ends in time; 0: no limit")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1e6));
+  run->add_option("--save-minutes", arguments->save_minutes, "Minutes between saved states")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
+  run->add_option("--from-scratch", arguments->from_scratch,
+                  "Bits of a stage that starts from random weights, for comparison")
+      ->take_all();
   run->add_option("--set", arguments->set,
                   "Change a field of the recipe: field=value, dotted (stages.1.epochs=3)")
       ->take_all();

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kFooter =
     "Exit codes: 0 success; 2 a wrong argument, recipe or space; 3 something named was not found; "
-    "4 a damaged file; 1 anything else.";
+    "4 a damaged file; 130 stopped by Ctrl-C or SIGTERM, saved; 1 anything else.";
 
 int ExitCode(oqat::Code code) {
   switch (code) {
@@ -19,6 +19,7 @@ int ExitCode(oqat::Code code) {
     case oqat::Code::kAlreadyExists: return 2;
     case oqat::Code::kNotFound: return 3;
     case oqat::Code::kDataLoss: return 4;
+    case oqat::Code::kCancelled: return 130;
     default: return 1;
   }
 }

@@ -69,33 +69,37 @@ void CheckLine(const Json& line, const std::string& where) {
   }
 }
 
-/// `text` is the file `path` or its beginning; what stands behind the last line end is left out.
-std::vector<Json> ParseLines(std::string_view text, const std::string& path) {
-  std::vector<Json> lines;
-  for (int number = 1; text.find('\n') != std::string_view::npos; ++number) {
-    const std::size_t end = text.find('\n');
-    const std::string where = path + ", line " + std::to_string(number);
-    try {
-      lines.push_back(ParseJson(text.substr(0, end), where));
-      CheckLine(lines.back(), where);
-    } catch (const Error& error) {
-      throw Error(Code::kDataLoss, error.what());
-    }
-    text.remove_prefix(end + 1);
+/// Calls `visit` with each whole line of `text` and its number; what stands behind the last line
+/// end is left out.
+void ForEachLine(std::string_view text,
+                 const std::function<void(std::string_view line, int number)>& visit) {
+  std::size_t begin = 0;
+  for (int number = 1;; ++number) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string_view::npos) return;
+    visit(text.substr(begin, end - begin), number);
+    begin = end + 1;
   }
-  return lines;
 }
 
-/// The first `bytes` bytes of a file that lost nothing.
-std::string KeptPart(const std::string& path, std::uint64_t bytes) {
-  std::string text = ReadFile(path);
-  if (text.size() < bytes || (bytes > 0 && text[bytes - 1] != '\n')) {
-    throw Error(Code::kDataLoss, path + ": the checkpoint was written after " +
-                                     std::to_string(bytes) +
-                                     " bytes of whole lines; the file, of " +
-                                     std::to_string(text.size()) + " bytes, has others");
+/// A line of the file `path`, checked. Throws Error DATA_LOSS.
+Json ParseLine(std::string_view text, const std::string& path, int number) {
+  const std::string where = path + ", line " + std::to_string(number);
+  try {
+    Json line = ParseJson(text, where);
+    CheckLine(line, where);
+    return line;
+  } catch (const Error& error) {
+    throw Error(Code::kDataLoss, error.what());
   }
-  text.resize(bytes);
+}
+
+/// The whole lines among the first `bytes` bytes of a file that may be lost.
+std::string KeptPart(const std::string& path, std::uint64_t bytes) {
+  if (bytes == 0 || !std::filesystem::exists(path)) return "";
+  std::string text = ReadFile(path);
+  text.resize(std::min<std::uint64_t>(text.size(), bytes));
+  text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
   return text;
 }
 
@@ -106,20 +110,23 @@ std::string StageTag(int bits) { return bits == 32 ? "float" : std::to_string(bi
 MetricsLog::MetricsLog(const std::string& folder, Options options)
     : path_(PathIn(folder)),
       wall_time_(options.wall_time ? std::move(options.wall_time) : ClockSeconds) {
-  if (options.resume_at) {
-    bytes_ = *options.resume_at;
-    for (const Json& line : ParseLines(KeptPart(path_, bytes_), path_)) Track(line);
-    std::error_code fault;
-    std::filesystem::resize_file(path_, bytes_, fault);
-    if (fault) throw Error(Code::kPermissionDenied, path_ + ": cannot be cut: " + fault.message());
-  }
-  file_.reset(std::fopen(path_.c_str(), options.resume_at ? "ab" : "wb"));
+  const std::string kept = KeptPart(path_, options.keep_bytes);
+  ForEachLine(kept, [this](std::string_view line, int number) {
+    try {
+      Track(ParseLine(line, path_, number));
+    } catch (const Error&) {
+      // Only TensorBoard's step depends on it.
+    }
+  });
+  if (!kept.empty()) std::filesystem::resize_file(path_, kept.size());
+  bytes_ = kept.size();
+  file_.reset(std::fopen(path_.c_str(), kept.empty() ? "wb" : "ab"));
   if (file_ == nullptr) {
     throw Error(Code::kPermissionDenied, path_ + ": cannot be written: " + std::strerror(errno));
   }
   const double now = wall_time_();
   events_.emplace(folder, now, options.host.empty() ? HostName() : options.host);
-  if (options.resume_at) events_->Restart(now, global_step() + 1);
+  events_->Restart(now, global_step() + 1);
 }
 
 void MetricsLog::Log(const Json& line) {
@@ -168,7 +175,11 @@ std::vector<Json> ReadMetrics(const std::string& folder) {
     throw Error(Code::kNotFound, "'" + folder + "' holds no training: there is no " +
                                      std::string(MetricsLog::kFile) + " in it");
   }
-  return ParseLines(ReadFile(path), path);
+  std::vector<Json> lines;
+  ForEachLine(ReadFile(path), [&](std::string_view line, int number) {
+    lines.push_back(ParseLine(line, path, number));
+  });
+  return lines;
 }
 
 }  // namespace oqat::supernet

@@ -31,22 +31,21 @@ class MetricsLog {
   static constexpr const char* kFile = "metrics.jsonl";
 
   struct Options {
-    /// Keep that many bytes of the file, whole lines, and go on behind them; none: a new file.
-    std::optional<std::uint64_t> resume_at;
+    /// A resumed training goes on behind that many bytes of the file; 0: a new file.
+    std::uint64_t keep_bytes = 0;
     std::function<double()> wall_time;  ///< seconds since 1970; empty: the clock's
     std::string host;                   ///< in the event file's name; empty: this machine's name
   };
 
-  /// Throws Error PERMISSION_DENIED if the files cannot be made, DATA_LOSS if the bytes to be kept
-  /// are not there or are damaged.
-  explicit MetricsLog(const std::string& folder) : MetricsLog(folder, Options{}) {}
+  /// The weights are worth more than the log: where the lines to be kept are lost or damaged, it
+  /// goes on with what there is. Throws Error PERMISSION_DENIED if the files cannot be made.
   MetricsLog(const std::string& folder, Options options);
 
   /// Appends the line; it has left the program when this returns. Throws Error RESOURCE_EXHAUSTED
   /// on a full disk.
   void Log(const Json& line);
 
-  /// The file's size: what a checkpoint keeps so that a resumed training does not repeat lines.
+  /// The file's size: a training's state notes it for `keep_bytes`, so that no line is repeated.
   std::uint64_t bytes() const { return bytes_; }
 
   /// Steps of the finished stages and of the current one, as far as lines have told.

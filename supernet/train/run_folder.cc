@@ -22,24 +22,28 @@ Json SpaceReference(const space::SearchSpace& space) {
 
 }  // namespace
 
-void RunFolder::CheckUnused(const std::string& path) {
-  if (std::filesystem::exists(std::filesystem::path(path) / kMetrics)) {
-    throw Error(Code::kAlreadyExists, "out: folder '" + path + "' already holds a training (" +
-                                          kMetrics + "); give a new folder or remove this one");
+std::optional<TrainState> RunFolder::StateIn(const std::string& path) {
+  const std::filesystem::path folder(path);
+  if (std::filesystem::exists(folder / kState)) return ReadTrainState((folder / kState).string());
+  for (const char* name : {kMetrics, kModel}) {
+    if (std::filesystem::exists(folder / name)) {
+      throw Error(Code::kAlreadyExists, "out: folder '" + path + "' holds a training (" + name +
+                                            ") without its " + kState +
+                                            "; give a new folder or remove this one");
+    }
   }
+  return std::nullopt;
 }
 
-RunFolder::RunFolder(const std::string& path, std::optional<std::uint64_t> resume_at)
-    : path_(path) {
+RunFolder::RunFolder(const std::string& path, std::uint64_t metrics_bytes) : path_(path) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
   if (fault || !std::filesystem::is_directory(path)) {
     throw Error(Code::kInvalidArgument,
                 "out: cannot make folder '" + path + "': " + (fault ? fault.message() : "a file"));
   }
-  if (!resume_at) CheckUnused(path);
   MetricsLog::Options options;
-  options.resume_at = resume_at;
+  options.keep_bytes = metrics_bytes;
   metrics_.emplace(path, std::move(options));
 }
 

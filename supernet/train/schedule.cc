@@ -15,9 +15,14 @@ constexpr double kMinScale = 0.001;
 
 }  // namespace
 
-double LearningRateAt(double peak, double warmup, double progress) {
+double LearningRateAt(Schedule schedule, double peak, double warmup, double progress) {
   if (progress < warmup) return peak * progress / warmup;
   const double after = std::min(1.0, (progress - warmup) / (1.0 - warmup));
+  switch (schedule) {
+    case Schedule::kConstant: return peak;
+    case Schedule::kLinear: return peak * (1.0 - after);
+    case Schedule::kCosine: break;
+  }
   return peak * 0.5 * (1.0 + std::cos(std::numbers::pi * after));
 }
 
@@ -32,12 +37,13 @@ void TimePlan::StepTook(std::size_t stage, double seconds) {
   known.step_seconds += weight * (seconds - known.step_seconds);
 }
 
-void TimePlan::EvaluationTook(std::size_t stage, double seconds) {
+void TimePlan::EvaluationTook(double images, double seconds) {
+  if (images > 0) seconds_per_evaluated_image_ = seconds / images;
+}
+
+void TimePlan::StageOver(std::size_t stage) {
   known_[stage].over = true;
   known_[stage].progress = 1;
-  if (stages_[stage].evaluation_images > 0) {
-    seconds_per_evaluated_image_ = seconds / stages_[stage].evaluation_images;
-  }
 }
 
 void TimePlan::SetProgress(std::size_t stage, double progress) {
@@ -54,16 +60,18 @@ double TimePlan::StepSeconds(std::size_t stage) const {
   return 0;
 }
 
-double TimePlan::EvaluationSeconds(std::size_t stage) const {
-  const Stage& s = stages_[stage];
-  if (seconds_per_evaluated_image_ > 0) return seconds_per_evaluated_image_ * s.evaluation_images;
-  return StepSeconds(stage) / s.images_per_step / kTrainingOverInference * s.evaluation_images;
+double TimePlan::SecondsPerEvaluatedImage(std::size_t stage) const {
+  if (seconds_per_evaluated_image_ > 0) return seconds_per_evaluated_image_;
+  return StepSeconds(stage) / stages_[stage].images_per_step / kTrainingOverInference;
 }
 
 double TimePlan::TrainingSecondsLeft() const {
   double seconds = 0;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (!known_[i].over) seconds += (1 - known_[i].progress) * stages_[i].steps * StepSeconds(i);
+    if (known_[i].over) continue;
+    seconds +=
+        (1 - known_[i].progress) * (stages_[i].steps * StepSeconds(i) +
+                                    stages_[i].images_on_the_way * SecondsPerEvaluatedImage(i));
   }
   return seconds;
 }
@@ -71,7 +79,8 @@ double TimePlan::TrainingSecondsLeft() const {
 double TimePlan::EvaluationSecondsLeft() const {
   double seconds = 0;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (!known_[i].over) seconds += EvaluationSeconds(i);
+    if (known_[i].over) continue;
+    seconds += stages_[i].evaluation_images * SecondsPerEvaluatedImage(i);
   }
   return seconds;
 }

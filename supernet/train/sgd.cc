@@ -20,8 +20,8 @@ at::Tensor GradientLike(const at::Tensor& parameter) {
 
 }  // namespace
 
-Sgd::Sgd(std::vector<Group> groups, double momentum)
-    : groups_(std::move(groups)), momentum_(momentum) {
+Sgd::Sgd(std::vector<Group> groups, double momentum, bool nesterov)
+    : groups_(std::move(groups)), momentum_(momentum), nesterov_(nesterov) {
   for (const Group& group : groups_) {
     momenta_.emplace_back();
     for (const at::Tensor& parameter : group.parameters) {
@@ -68,7 +68,7 @@ void Sgd::Step(double learning_rate) {
       for (std::int64_t i = 0; i < n; ++i) {
         const float d = g[i] + decay * w[i];
         m[i] = momentum * m[i] + d;
-        w[i] -= rate * (d + momentum * m[i]);
+        w[i] -= rate * (nesterov_ ? d + momentum * m[i] : m[i]);
       }
     }
   }

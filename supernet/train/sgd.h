@@ -7,9 +7,10 @@
 
 namespace oqat::supernet {
 
-/// Stochastic gradient descent with Nesterov momentum (Sutskever et al. 2013, in the form of
-/// torch.optim.SGD): d = g + decay w; m = momentum m + d; w -= rate (d + momentum m). One pass over
-/// each tensor instead of five kernel calls: a supernet has hundreds of small tensors.
+/// Stochastic gradient descent with momentum, in the form of torch.optim.SGD: d = g + decay w;
+/// m = momentum m + d; w -= rate m, or with Nesterov (Sutskever et al. 2013) w -= rate (d +
+/// momentum m). One pass over each tensor instead of five kernel calls: a supernet has hundreds of
+/// small tensors.
 class Sgd {
  public:
   struct Group {
@@ -19,7 +20,7 @@ class Sgd {
   };
 
   /// Parameters are float32 leaves; a parameter without a gradient is left alone by Step.
-  Sgd(std::vector<Group> groups, double momentum);
+  Sgd(std::vector<Group> groups, double momentum, bool nesterov = true);
 
   /// Scales the gradients so that their common L2 norm is at most `max_norm` (0: leaves them) and
   /// returns the norm they had.
@@ -30,10 +31,14 @@ class Sgd {
   /// Forgets the gradients.
   void ZeroGradients();
 
+  /// The momentum of every parameter, group by group: what a resumed training needs.
+  const std::vector<std::vector<at::Tensor>>& momenta() const { return momenta_; }
+
  private:
   std::vector<Group> groups_;
   std::vector<std::vector<at::Tensor>> momenta_;
   double momentum_;
+  bool nesterov_;
 };
 
 }  // namespace oqat::supernet

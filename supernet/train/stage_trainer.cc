@@ -1,9 +1,9 @@
 #include "supernet/train/stage_trainer.h"
 
 #include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
 
 #include <cmath>
 
@@ -13,95 +13,108 @@ namespace oqat::supernet {
 namespace {
 
 /// Cross-entropy against soft labels, mean over the batch, nats (Hinton et al. 2015, T = 1).
-torch::Tensor SoftCrossEntropy(const torch::Tensor& logits, const torch::Tensor& probabilities) {
+at::Tensor SoftCrossEntropy(const at::Tensor& logits, const at::Tensor& probabilities) {
   return -(at::log_softmax(logits, 1) * probabilities).sum(1).mean();
+}
+
+std::vector<Sgd::Group> GroupsOf(ElasticNet& net, const Recipe& recipe) {
+  auto groups = net->GroupParameters();
+  const DecayOn& on = recipe.decay_on;
+  const auto decay = [&](bool decayed) { return decayed ? recipe.weight_decay : 0.0; };
+  return {{std::move(groups.weights), 1.0, decay(on.weights)},
+          {std::move(groups.transforms), 1.0, decay(on.transforms)},
+          {std::move(groups.norms), 1.0, decay(on.norms)},
+          {std::move(groups.biases), 1.0, decay(on.biases)},
+          {std::move(groups.steps), recipe.step_learning_rate_factor, decay(on.steps)}};
+}
+
+const char* RoleName(SubnetRole role) {
+  switch (role) {
+    case SubnetRole::kLargest: return "largest";
+    case SubnetRole::kSmallest: return "smallest";
+    case SubnetRole::kRandom: break;
+  }
+  return "random";
 }
 
 }  // namespace
 
 StageTrainer::StageTrainer(ElasticNet& net, const Recipe& recipe, const RecipeStage& stage,
-                           const artifacts::ImageSet& images,
-                           std::vector<std::int64_t> train_indices,
-                           const artifacts::Normalization& normalization, std::uint64_t seed)
+                           BatchSource& batches, FixedNet* teacher, std::uint64_t seed,
+                           std::int64_t first_step)
     : net_(net),
       recipe_(recipe),
       stage_(stage),
-      images_(images),
+      batches_(batches),
+      teacher_(teacher),
       seed_(seed),
-      sampler_(std::move(train_indices), seed, static_cast<std::uint64_t>(stage.bits)),
-      augmenter_(normalization, {recipe.crop_padding, recipe.flip}) {
-  const auto groups = net_->GroupParameters();
-  sgd_.emplace(std::vector<Sgd::Group>{{groups.weights, 1.0, recipe.weight_decay},
-                                       {groups.no_decay, 1.0, 0.0},
-                                       {groups.steps, recipe.step_learning_rate_factor, 0.0}},
-               recipe.momentum);
-  const int largest = net_->space().max_resolution();
-  pixels_.resize(std::size_t{3} * stage.batch_size * largest * largest);
-  labels_.resize(static_cast<std::size_t>(stage.batch_size));
-}
+      sgd_(GroupsOf(net, recipe), recipe.momentum, recipe.nesterov),
+      steps_(first_step) {}
 
-void StageTrainer::NextBatch(int resolution) {
-  const std::int64_t floats_per_image = std::int64_t{3} * resolution * resolution;
-  for (int i = 0; i < stage_.batch_size; ++i) {
-    const Sampler::Draw draw = sampler_.Next();
-    RandomStream random(seed_, "train.augment",
-                        {static_cast<std::uint64_t>(stage_.bits), draw.epoch, draw.position});
-    augmenter_.Apply(images_, draw.image, resolution, random,
-                     pixels_.data() + i * floats_per_image);
-    labels_[i] = images_.labels[draw.image];
+std::map<std::string, at::Tensor> StageTrainer::OptimizerTensors() const {
+  std::map<std::string, at::Tensor> tensors;
+  for (std::size_t group = 0; group < sgd_.momenta().size(); ++group) {
+    for (std::size_t i = 0; i < sgd_.momenta()[group].size(); ++i) {
+      tensors["momentum." + std::to_string(group) + "." + std::to_string(i)] =
+          sgd_.momenta()[group][i];
+    }
   }
-  // Channels innermost in memory is what LibTorch calls channels_last.
-  input_ = at::from_blob(pixels_.data(), {stage_.batch_size, resolution, resolution, 3})
-               .permute({0, 3, 1, 2});
-  targets_ = at::from_blob(labels_.data(), {stage_.batch_size}, at::kLong);
+  return tensors;
 }
 
-void StageTrainer::Backward(const torch::Tensor& loss, const char* subnet) {
-  const double value = loss.item<double>();
-  if (!std::isfinite(value)) {
-    sgd_->ZeroGradients();
+void StageTrainer::CheckFinite(const std::vector<at::Tensor>& losses,
+                               const std::vector<StepSubnet>& subnets) {
+  // All at once: each look at a value would make a GPU wait.
+  const at::Tensor values = at::stack(losses).to(at::kCPU, at::kDouble);
+  for (std::size_t i = 0; i < subnets.size(); ++i) {
+    const double value = values[static_cast<std::int64_t>(i)].item<double>();
+    if (std::isfinite(value)) continue;
+    sgd_.ZeroGradients();
     throw Error(Code::kFailedPrecondition,
-                "training diverged: the loss of the " + std::string(subnet) + " subnet is " +
-                    std::to_string(value) + " at step " + std::to_string(steps_) + " of the " +
-                    std::to_string(stage_.bits) +
+                "training diverged: the loss of the " + std::string(RoleName(subnets[i].role)) +
+                    " subnet is " + std::to_string(value) + " at step " + std::to_string(steps_) +
+                    " of the " + std::to_string(stage_.bits) +
                     " bit stage; lower its learning_rate or set gradient_clip");
   }
-  loss.backward();
 }
 
-double StageTrainer::Step(double learning_rate) {
-  const space::SearchSpace& space = net_->space();
-  RandomStream random(
-      seed_, "train.subnets",
-      {static_cast<std::uint64_t>(stage_.bits), static_cast<std::uint64_t>(steps_)});
-  // One resolution for the whole step: soft labels and images are then shared by the sandwich.
-  // Architectures have no float gene; a float supernet ignores the width it is given.
-  const int gene = stage_.bits == 32 ? space.bits.front() : stage_.bits;
-  const int resolution = random.Choose(space.resolutions);
-  NextBatch(resolution);
-  const auto forward = [&](space::Architecture architecture) {
-    architecture.resolution = resolution;
-    architecture.bits = gene;
-    return net_->Forward(input_, architecture);
+double StageTrainer::Step(double learning_rate, double progress) {
+  const std::vector<StepSubnet> subnets =
+      PlanStep(recipe_, net_->space(), stage_.bits, seed_, steps_, progress);
+  const Batch batch = batches_.Next();
+  const auto label_loss = [&](const at::Tensor& logits) {
+    return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100,
+                                  recipe_.label_smoothing);
   };
+  at::Tensor soft_labels;
+  if (teacher_ != nullptr) {
+    const bool one = recipe_.resolution_sampling == ResolutionSampling::kStep;
+    const int resolution = one ? batch.images.begin()->first : net_->space().max_resolution();
+    soft_labels = at::softmax(teacher_->Forward(batch.images.at(resolution)), 1);
+  }
 
   net_->train();
-  const torch::Tensor logits = forward(space::Largest(space, gene));
-  const torch::Tensor loss = at::cross_entropy_loss(logits, targets_, {}, at::Reduction::Mean, -100,
-                                                    recipe_.label_smoothing);
-  Backward(loss, "largest");
-  const torch::Tensor soft_labels = at::softmax(logits.detach(), 1);
-  for (int i = 0; i <= recipe_.random_subnets; ++i) {
-    const torch::Tensor other =
-        forward(i == 0 ? space::Smallest(space, gene) : space::SampleUniform(space, random));
-    Backward(SoftCrossEntropy(other, soft_labels) * recipe_.distillation_weight,
-             i == 0 ? "smallest" : "random");
+  std::vector<at::Tensor> losses;
+  for (const StepSubnet& subnet : subnets) {
+    const at::Tensor logits =
+        net_->Forward(batch.images.at(subnet.architecture.resolution), subnet.architecture);
+    const bool largest = subnet.role == SubnetRole::kLargest;
+    const bool from_labels = largest || !soft_labels.defined();
+    if (largest && !soft_labels.defined() && recipe_.distillation != Distillation::kNone) {
+      soft_labels = at::softmax(logits.detach(), 1);
+    }
+    const at::Tensor loss =
+        from_labels ? label_loss(logits)
+                    : SoftCrossEntropy(logits, soft_labels) * recipe_.distillation_weight;
+    loss.backward();
+    losses.push_back(loss.detach());
   }
-  sgd_->ClipGradients(recipe_.gradient_clip);
-  sgd_->Step(learning_rate);
-  sgd_->ZeroGradients();
+  CheckFinite(losses, subnets);
+  sgd_.ClipGradients(recipe_.gradient_clip);
+  sgd_.Step(learning_rate);
+  sgd_.ZeroGradients();
   ++steps_;
-  return loss.item<double>();
+  return losses.front().item<double>();
 }
 
 }  // namespace oqat::supernet

@@ -2,53 +2,52 @@
 // Internal to supernet/: LibTorch types appear here.
 
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <string>
 #include <vector>
 
-#include "artifacts/image.h"
-#include "base/random.h"
-#include "space/architecture.h"
 #include "supernet/elastic_net.h"
-#include "supernet/train/augment.h"
+#include "supernet/extract.h"
+#include "supernet/train/batch_loader.h"
 #include "supernet/train/recipe.h"
+#include "supernet/train/sandwich.h"
 #include "supernet/train/sgd.h"
 
 namespace oqat::supernet {
 
 /// Trains a supernet at one bit width, step by step. Everything random comes from streams of the
-/// seed and the stage's bits, so a stage depends only on its start, the recipe, the images and the
-/// seed. Not thread-safe.
+/// seed, the stage's bits and the step, so a stage depends only on its start, the recipe, the
+/// images and the seed, and can go on from any step. Not thread-safe.
 class StageTrainer {
  public:
-  /// `net`, `recipe` and `images` must outlive the trainer; `net` is at the stage's bit width.
+  /// `net`, `recipe`, `batches` and `teacher` must outlive the trainer; `net` is at the stage's bit
+  /// width. `teacher`: the float teacher, or null. `first_step`: steps that were made before.
   StageTrainer(ElasticNet& net, const Recipe& recipe, const RecipeStage& stage,
-               const artifacts::ImageSet& images, std::vector<std::int64_t> train_indices,
-               const artifacts::Normalization& normalization, std::uint64_t seed);
+               BatchSource& batches, FixedNet* teacher, std::uint64_t seed,
+               std::int64_t first_step);
 
-  /// One step of the sandwich rule (Yu and Huang 2019) with in-place distillation: the largest, the
-  /// smallest and some random subnets see the same images; gradients are summed. Returns the
-  /// largest's loss against the labels, nats. Throws Error FAILED_PRECONDITION if a loss is not
-  /// finite; the weights are then unchanged.
-  double Step(double learning_rate);
+  /// One step: all subnets of PlanStep see the same images and their gradients are summed. Returns
+  /// the first subnet's loss (the largest's against the labels where it is trained), nats.
+  /// `progress` is the share of the stage that is done. Throws Error FAILED_PRECONDITION if a loss
+  /// is not finite; the weights are then unchanged.
+  double Step(double learning_rate, double progress);
 
   std::int64_t steps() const { return steps_; }
 
+  /// The optimizer's memory: all tensors that a stage needs besides the net to go on.
+  std::map<std::string, at::Tensor> OptimizerTensors() const;
+
  private:
-  void NextBatch(int resolution);
-  void Backward(const torch::Tensor& loss, const char* subnet);
+  void CheckFinite(const std::vector<at::Tensor>& losses, const std::vector<StepSubnet>& subnets);
 
   ElasticNet& net_;
   const Recipe& recipe_;
   const RecipeStage& stage_;
-  const artifacts::ImageSet& images_;
+  BatchSource& batches_;
+  FixedNet* const teacher_;
   const std::uint64_t seed_;
-  Sampler sampler_;
-  Augmenter augmenter_;
-  std::optional<Sgd> sgd_;
-  std::int64_t steps_ = 0;
-  std::vector<float> pixels_;  ///< [batch, resolution, resolution, 3]
-  std::vector<std::int64_t> labels_;
-  torch::Tensor input_, targets_;  ///< views of the two
+  Sgd sgd_;
+  std::int64_t steps_;
 };
 
 }  // namespace oqat::supernet

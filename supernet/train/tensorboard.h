@@ -24,7 +24,7 @@ class EventFile {
 
   const std::string& path() const { return path_; }
 
-  /// Tells TensorBoard to drop what earlier files hold at `step` and later: the run goes on there.
+  /// Tells TensorBoard to drop what earlier files hold at `step` and later: the run begins there.
   void Restart(double wall_time, std::int64_t step);
 
   /// Values (by tag) of one step, on disk when it returns; `wall_time` is in seconds since 1970.

@@ -2,284 +2,292 @@
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <optional>
+#include <utility>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/progress.h"
-#include "supernet/elastic_net.h"
-#include "supernet/subnet_evaluator.h"
-#include "supernet/train/run_folder.h"
-#include "supernet/train/schedule.h"
-#include "supernet/train/stage_trainer.h"
+#include "supernet/evaluate_net.h"
+#include "supernet/extract.h"
+#include "supernet/separate_steps.h"
+#include "supernet/train/run_context.h"
 
 namespace oqat::supernet {
 namespace {
 
-constexpr int kReplanEverySteps = 20;
-constexpr int kFirstPlanAfterSteps = 6;
-
-std::string StageName(int bits) { return bits == 32 ? "float" : std::to_string(bits) + " bit"; }
-
-template <typename... Values>
-std::string Format(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
-/// One training from start to end; members in the order in which they come to be.
+/// One training from start to end.
 class Run {
  public:
-  explicit Run(const TrainRequest& request)
-      : request_(request),
-        recipe_(request.recipe),
-        space_(SpaceOfRecipe(recipe_)),
-        start_(std::chrono::steady_clock::now()) {
-    CheckStages(recipe_, space_);
-    if (recipe_.data.empty()) throw InvalidField("data", "", "a data set, for example synthetic");
-    if (recipe_.image_size == 0) recipe_.image_size = space_.max_resolution();
-  }
+  explicit Run(const TrainRequest& request) : run_(request) {}
 
   TrainReport Do();
 
  private:
-  double Elapsed() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-  void Say(const std::string& line) const {
-    if (request_.say) request_.say(line);
-  }
-  double StepsOf(const RecipeStage& stage) const {
-    const double steps = std::round(stage.epochs * static_cast<double>(split_.train.size()) /
-                                    static_cast<double>(stage.batch_size));
-    return std::max(1.0, steps);
-  }
-  std::int64_t EvaluationImages() const {
-    const std::int64_t all = evaluation_set_.search.count();
-    return recipe_.evaluation_images == 0 ? all : std::min(all, recipe_.evaluation_images);
-  }
-  void LoadData();
+  void Prepare();
+  void OpenFolder();
+  Json Identity() const;
   void PlanTime();
-  void TrainStage(std::size_t stage, StageReport& report);
-  void Replan(std::size_t stage, const StageReport& report);
-  void SaveCheckpoint(std::size_t stage, StageReport& report);
-  void Evaluate(std::size_t stage, StageReport& report);
+  ElasticNet NewNet(int bits) const;
+  ElasticNet NetOf(const artifacts::Checkpoint& checkpoint) const;
+  ElasticNet NetOfStage();
+  artifacts::Checkpoint FloatCheckpoint() const;
+  std::optional<FixedNet> Teacher() const;
+  void FinishStage(const ElasticNet& net);
+  TrainReport Report();
 
-  const TrainRequest& request_;
-  Recipe recipe_;  ///< epochs become those that were run
-  const space::SearchSpace space_;
-  const std::chrono::steady_clock::time_point start_;
-  std::optional<RunFolder> folder_;
-  artifacts::Dataset data_;
-  artifacts::TrainSplit split_;
-  artifacts::EvaluationSet evaluation_set_;
-  artifacts::Normalization normalization_;
-  std::optional<TimePlan> plan_;
-  double scale_ = 1, scale_said_ = 1;
-  ElasticNet net_{nullptr};
-  artifacts::Checkpoint checkpoint_;  ///< of the last finished stage
-  TrainReport report_;
+  const Recipe& recipe() const { return run_.recipe; }
+  bool deployable(int bits) const {
+    return bits == 32 || recipe().step_sizes == StepSizes::kShared;
+  }
+
+  RunContext run_;
+  std::optional<artifacts::Checkpoint> initial_;
+  std::string initial_sha256_, evaluation_set_sha256_;
+  std::vector<StageReport> finished_;
 };
 
-void Run::LoadData() {
-  ProgressBar bar("data");
-  artifacts::DatasetOptions options;
-  options.image_size = recipe_.image_size;
-  if (request_.progress) {
-    options.progress = [&bar](std::int64_t done, std::int64_t total) {
-      bar.Update(static_cast<double>(done), static_cast<double>(total));
-    };
-  }
-  data_ = artifacts::LoadDataset(recipe_.data, options);
-  bar.Finish();
-  if (static_cast<int>(data_.class_names.size()) != space_.num_classes) {
-    throw InvalidField(
-        "data", recipe_.data + " with " + std::to_string(data_.class_names.size()) + " classes",
-        std::to_string(space_.num_classes) + " classes (space " + space_.name + ")");
-  }
-  split_ = artifacts::SplitTrainImages(data_.train.count(), recipe_.split);
-  evaluation_set_ = artifacts::BuildEvaluationSet(data_, recipe_.split);
-  normalization_ = MeasureNormalization(data_.train, split_.train);
-  for (const RecipeStage& stage : recipe_.stages) {
-    if (stage.batch_size > static_cast<std::int64_t>(split_.train.size())) {
-      throw InvalidField("recipe.stages.batch_size", std::to_string(stage.batch_size),
-                         "at most the " + std::to_string(split_.train.size()) + " training images");
+void Run::Prepare() {
+  run_.space = SpaceOfRecipe(recipe());
+  if (!recipe().initial_checkpoint.empty()) {
+    initial_ = artifacts::ReadCheckpoint(recipe().initial_checkpoint);
+    initial_sha256_ = Sha256HexOfFile(recipe().initial_checkpoint);
+    if (!(initial_->space == run_.space)) {
+      throw InvalidField("recipe.initial_checkpoint", "space " + initial_->space.name,
+                         "a checkpoint of the recipe's space " + run_.space.name);
     }
+    if (initial_->activation_range != recipe().activation_range) {
+      throw InvalidField(
+          "recipe.activation_range", artifacts::ActivationRangeName(recipe().activation_range),
+          "the initial checkpoint's " +
+              std::string(artifacts::ActivationRangeName(initial_->activation_range)));
+    }
+  }
+  CheckStages(recipe(), run_.space, initial_ ? initial_->bits : 0);
+  if (run_.recipe.image_size == 0) run_.recipe.image_size = run_.space.max_resolution();
+  run_.data = LoadTrainData(recipe(), run_.space, run_.request.progress);
+  run_.normalization = initial_ ? initial_->normalization : run_.data.normalization;
+}
+
+Json Run::Identity() const {
+  Json recipe_json = RecipeToJson(recipe());
+  // Files may move: what was in them counts.
+  recipe_json.erase("data");
+  recipe_json.erase("space");
+  recipe_json.erase("initial_checkpoint");
+  return {{"recipe", std::move(recipe_json)},
+          {"space", space::SpaceToJson(run_.space)},
+          {"data_sha256", run_.data.sha256},
+          {"initial_checkpoint_sha256", initial_sha256_},
+          {"seed", run_.request.seed}};
+}
+
+void Run::OpenFolder() {
+  const std::string& path = run_.request.out_folder;
+  const Json identity = Identity();
+  std::optional<TrainState> state = RunFolder::StateIn(path);
+  if (state) {
+    const std::string differences = DifferencesOf(state->identity, identity);
+    if (!differences.empty()) {
+      throw Error(Code::kAlreadyExists, "out: folder '" + path +
+                                            "' holds another training: " + differences +
+                                            "; give the same request to go on, or a new folder");
+    }
+    run_.state = std::move(*state);
+    for (std::size_t i = 0; i < run_.state.finished.size(); ++i) {
+      finished_.push_back(StageReportFromJson(run_.space, run_.state.finished[i],
+                                              RunFolder::kState + std::string(".finished")));
+    }
+  }
+  run_.state.identity = identity;
+  run_.seconds_before = run_.state.seconds;
+  run_.folder.emplace(path, run_.state.metrics_bytes);
+  evaluation_set_sha256_ = artifacts::WriteEvaluationSet(
+      run_.folder->PathOf(RunFolder::kEvaluationSet), run_.data.evaluation_set);
+  if (!state) {
+    run_.Save(initial_ ? initial_->tensors : decltype(initial_->tensors)(), {});
+  } else if (run_.state.stage < recipe().stages.size()) {
+    run_.Say(Format("going on in the %s stage after step %lld, %s of training so far",
+                    StageName(recipe().stages[run_.state.stage].bits).c_str(),
+                    static_cast<long long>(run_.state.steps),
+                    FormatDuration(run_.state.seconds).c_str()));
   }
 }
 
 void Run::PlanTime() {
+  const double subnets = (recipe().largest_subnet ? 1 : 0) + (recipe().smallest_subnet ? 1 : 0) +
+                         recipe().random_subnets;
   std::vector<TimePlan::Stage> stages;
-  for (const RecipeStage& stage : recipe_.stages) {
-    stages.push_back({stage.bits < 32, StepsOf(stage),
-                      static_cast<double>(stage.batch_size) * (2 + recipe_.random_subnets),
-                      static_cast<double>((EvaluationImages() + recipe_.split.calibration) *
-                                          (2 + recipe_.evaluation_random_subnets))});
+  for (const RecipeStage& stage : recipe().stages) {
+    const double evaluations =
+        recipe().evaluation_every > 0 ? stage.epochs / recipe().evaluation_every : 0;
+    stages.push_back({stage.bits < 32, run_.StepsOf(stage), stage.batch_size * subnets,
+                      ImagesScored(run_, true), evaluations * ImagesScored(run_, false)});
   }
-  plan_.emplace(std::move(stages), request_.max_minutes * 60);
+  run_.plan.emplace(std::move(stages), run_.request.max_minutes * 60);
+  for (std::size_t i = 0; i < run_.state.stage; ++i) run_.plan->StageOver(i);
 }
 
-void Run::Replan(std::size_t stage, const StageReport& report) {
-  if (report.steps != kFirstPlanAfterSteps && report.steps % kReplanEverySteps != 0) return;
-  scale_ = plan_->Scale(Elapsed());
-  const bool moved = scale_ < 0.85 * scale_said_ || scale_ > 1.3 * scale_said_;
-  if (!moved) return;
-  Say(
-      Format("%s, step %lld: the recipe needs %.1f more minutes, the limit leaves %.1f; the epochs "
-             "still to come are cut to %.0f %%",
-             StageName(recipe_.stages[stage].bits).c_str(), static_cast<long long>(report.steps),
-             plan_->SecondsLeft(1) / 60, std::max(0.0, request_.max_minutes - Elapsed() / 60),
-             100 * scale_));
-  folder_->Log({{"kind", "cut"},
-                {"bits", recipe_.stages[stage].bits},
-                {"step", report.steps},
-                {"scale", scale_}});
-  scale_said_ = scale_;
+ElasticNet Run::NewNet(int bits) const {
+  return ElasticNet(run_.space, bits, recipe().activation_range, run_.request.seed,
+                    StepOptions{recipe().step_initialization, recipe().step_sizes});
 }
 
-void Run::TrainStage(std::size_t index, StageReport& report) {
-  const RecipeStage& stage = recipe_.stages[index];
-  const double steps = StepsOf(stage);
-  StageTrainer trainer(net_, recipe_, stage, data_.train, split_.train, normalization_,
-                       request_.seed);
-  ProgressBar bar(StageName(stage.bits));
-  const std::int64_t log_every = std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(split_.train.size()) / stage.batch_size / 4);
-  const double begin = Elapsed();
-  double before = begin, smooth_loss = 0, logged_loss = 0;
-  std::int64_t logged_steps = 0;
-  double progress = 0;
-  // Progress, not the step number, drives the schedule: when the time limit shortens the stage,
-  // steps get longer in schedule time and the rate still ends at zero.
-  for (double step_share = 1 / steps; progress < 1 - 0.5 * step_share;
-       step_share = 1 / std::max(1.0, steps * scale_)) {
-    const double rate = LearningRateAt(stage.learning_rate, stage.warmup,
-                                       std::min(1.0, progress + 0.5 * step_share));
-    const double loss = trainer.Step(rate);
-    progress += step_share;
-    report.steps = trainer.steps();
+ElasticNet Run::NetOf(const artifacts::Checkpoint& checkpoint) const {
+  ElasticNet net = NewNet(checkpoint.bits);
+  if (recipe().step_sizes == StepSizes::kShared) {
+    net->FromTensors(checkpoint.tensors, "initial checkpoint");
+  } else {
+    net->FromTensors(WithSeparateSteps(run_.space, checkpoint.tensors), "initial checkpoint");
+  }
+  return net;
+}
 
-    const double now = Elapsed();
-    plan_->StepTook(index, now - before);
-    plan_->SetProgress(index, progress);
-    before = now;
-    Replan(index, report);
-    smooth_loss = report.steps == 1 ? loss : 0.95 * smooth_loss + 0.05 * loss;
-    if (request_.progress) {
-      bar.Update(now, now + plan_->SecondsLeft(scale_),
-                 Format("loss %.3f, %.1f steps/s", smooth_loss,
-                        static_cast<double>(report.steps) / std::max(1e-9, now - begin)));
+artifacts::Checkpoint Run::FloatCheckpoint() const {
+  if (recipe().stages[0].bits == 32) {
+    return artifacts::ReadCheckpoint(run_.folder->PathOf(RunFolder::CheckpointName(32)));
+  }
+  return *initial_;
+}
+
+/// The net at the point of the state.
+ElasticNet Run::NetOfStage() {
+  const std::size_t index = run_.state.stage;
+  const RecipeStage& stage = recipe().stages[index];
+  std::map<std::string, artifacts::Tensor> tensors;
+  for (const auto& [name, tensor] : run_.state.tensors) {
+    if (name.starts_with("net.")) tensors.emplace(name.substr(4), tensor);
+  }
+  const std::string where = run_.folder->PathOf(RunFolder::kState);
+  if (run_.state.steps > 0) {
+    ElasticNet net = NewNet(stage.bits);
+    net->FromTensors(tensors, where);
+    return net;
+  }
+  const bool nothing_before = index == 0 && !initial_;
+  if (stage.start == StageStart::kScratch || nothing_before) return NewNet(stage.bits);
+  ElasticNet net{nullptr};
+  if (stage.start == StageStart::kFloat) {
+    net = NetOf(FloatCheckpoint());
+  } else if (index == 0) {
+    net = NetOf(*initial_);
+  } else {
+    net = NewNet(recipe().stages[index - 1].bits);
+    net->FromTensors(tensors, where);
+  }
+  net->SetBits(stage.bits);
+  return net;
+}
+
+/// The largest float subnet, where stages after the float one learn from it.
+std::optional<FixedNet> Run::Teacher() const {
+  const bool wanted =
+      recipe().distillation == Distillation::kFloat && recipe().stages[run_.state.stage].bits < 32;
+  if (!wanted) return std::nullopt;
+  if (recipe().stages[0].bits != 32 && !(initial_ && initial_->bits == 32)) {
+    throw InvalidField("recipe.distillation", "float", "in_place or none without a float stage");
+  }
+  const ElasticNet net = NetOf(FloatCheckpoint());
+  FixedNet teacher(*net, space::Largest(run_.space, run_.space.bits.front()));
+  const artifacts::ImageSet& calibration = run_.data.evaluation_set.calibration;
+  teacher.Recalibrate(InputBatches(calibration, calibration.count(),
+                                   artifacts::EvaluationProtocol().batch_size,
+                                   run_.space.max_resolution(), run_.normalization));
+  return teacher;
+}
+
+void Run::FinishStage(const ElasticNet& net) {
+  TrainState& state = run_.state;
+  const RecipeStage& stage = recipe().stages[state.stage];
+  StageReport report;
+  report.bits = stage.bits;
+  report.steps = state.steps;
+  report.seconds = state.stage_seconds;
+  report.epochs = stage.epochs;
+  if (static_cast<double>(report.steps) != run_.StepsOf(stage)) {
+    report.epochs = static_cast<double>(report.steps * stage.batch_size) /
+                    static_cast<double>(run_.data.split.train.size());
+  }
+  if (deployable(stage.bits)) {
+    artifacts::Checkpoint checkpoint;
+    checkpoint.space = run_.space;
+    checkpoint.bits = stage.bits;
+    checkpoint.activation_range = recipe().activation_range;
+    checkpoint.normalization = run_.normalization;
+    checkpoint.lineage.seed = run_.request.seed;
+    const bool scratch = stage.start == StageStart::kScratch;
+    if (!scratch) {
+      checkpoint.lineage.parent_sha256 = initial_sha256_;
+      if (state.stage > 0) {
+        const bool of_float = stage.start == StageStart::kFloat;
+        checkpoint.lineage.parent_sha256 = (of_float ? finished_.front() : finished_.back()).sha256;
+      }
     }
-    logged_loss += loss;
-    if (++logged_steps == log_every) {
-      folder_->Log({{"kind", "train"},
+    Recipe as_run = recipe();
+    for (std::size_t i = 0; i < finished_.size(); ++i)
+      as_run.stages[i].epochs = finished_[i].epochs;
+    as_run.stages[state.stage].epochs = report.epochs;
+    checkpoint.lineage.recipe = RecipeToJson(as_run);
+    checkpoint.tensors = net->ToTensors();
+    if (recipe().step_sizes == StepSizes::kSeparate) {
+      RemoveSeparateSteps(run_.space, checkpoint.tensors);  // a float supernet has no use for them
+    }
+    report.file = run_.folder->PathOf(RunFolder::CheckpointName(stage.bits));
+    report.sha256 = artifacts::WriteCheckpoint(report.file, checkpoint);
+  }
+  run_.Say(Format("%s: %lld steps in %s (%.2f steps/s)%s", StageName(stage.bits).c_str(),
+                  static_cast<long long>(report.steps), FormatDuration(report.seconds).c_str(),
+                  static_cast<double>(report.steps) / report.seconds,
+                  report.file.empty()
+                      ? "; separate step sizes: no checkpoint"
+                      : (", written to " + RunFolder::CheckpointName(stage.bits)).c_str()));
+  run_.folder->Log({{"kind", "stage"},
                     {"bits", stage.bits},
-                    {"step", report.steps},
-                    {"progress", progress},
-                    {"learning_rate", rate},
-                    {"loss", logged_loss / static_cast<double>(logged_steps)},
-                    {"seconds", now}});
-      logged_loss = 0;
-      logged_steps = 0;
-    }
+                    {"steps", report.steps},
+                    {"epochs", report.epochs},
+                    {"seconds", report.seconds},
+                    {"sha256", report.sha256}});
+  report.scores = ScoreSubnets(run_, net, true, std::nullopt);
+  for (const SubnetScore& score : report.scores) {
+    run_.Say(Format("  %-10s top1 %5.2f %%  loss %.3f", score.name.c_str(), 100 * score.top1,
+                    score.loss));
   }
-  report.seconds = Elapsed() - begin;
+  run_.plan->StageOver(state.stage);
+  state.finished.push_back(StageReportToJson(report));
+  finished_.push_back(std::move(report));
+  ++state.stage;
+  state.steps = 0;
+  state.progress = state.stage_seconds = 0;
+  state.running = Json::object();
+  run_.Save(net->ToTensors(), {});
 }
 
-void Run::SaveCheckpoint(std::size_t index, StageReport& report) {
-  RecipeStage& stage = recipe_.stages[index];
-  if (static_cast<double>(report.steps) != StepsOf(stage)) {
-    stage.epochs = static_cast<double>(report.steps * stage.batch_size) /
-                   static_cast<double>(split_.train.size());
+TrainReport Run::Report() {
+  std::vector<int> quantized;
+  for (const StageReport& report : finished_) {
+    if (report.bits < 32 && !report.file.empty()) quantized.push_back(report.bits);
   }
-  checkpoint_.bits = stage.bits;
-  checkpoint_.lineage.parent_sha256 = index == 0 ? "" : report_.stages[index - 1].sha256;
-  checkpoint_.lineage.recipe = RecipeToJson(recipe_);
-  checkpoint_.tensors = net_->ToTensors();
-  report.file = folder_->PathOf(RunFolder::CheckpointName(stage.bits));
-  report.sha256 = artifacts::WriteCheckpoint(report.file, checkpoint_);
-}
-
-void Run::Evaluate(std::size_t index, StageReport& report) {
-  const double begin = Elapsed();
-  const int bits = report.bits;
-  // A float supernet takes architectures of any width.
-  const int gene = bits == 32 ? space_.bits.front() : bits;
-  report.scores.push_back({"smallest", space::Smallest(space_, gene), 0, 0});
-  RandomStream random(request_.seed, "train.evaluation");  // the same subnets at every bit width
-  for (int i = 1; i <= recipe_.evaluation_random_subnets; ++i) {
-    space::Architecture architecture = space::SampleUniform(space_, random);
-    architecture.bits = gene;
-    report.scores.push_back({"random-" + std::to_string(i), std::move(architecture), 0, 0});
-  }
-  report.scores.push_back({"largest", space::Largest(space_, gene), 0, 0});
-
-  SubnetEvaluator evaluator(checkpoint_);
-  artifacts::EvaluationProtocol protocol;
-  protocol.images = EvaluationImages();
-  for (SubnetScore& score : report.scores) {
-    const auto result = evaluator.Evaluate(score.architecture, evaluation_set_, protocol);
-    score.top1 = result.top1;
-    score.loss = result.loss;
-    Say(Format("  %-10s top1 %5.2f %%  loss %.3f", score.name.c_str(), 100 * score.top1,
-               score.loss));
-    folder_->Log({{"kind", "evaluation"},
-                  {"bits", bits},
-                  {"subnet", score.name},
-                  {"architecture", space::ArchitectureToJson(score.architecture)},
-                  {"top1", score.top1},
-                  {"loss", score.loss},
-                  {"images", result.images}});
-  }
-  at::set_num_threads(request_.threads);  // the evaluator works with one
-  plan_->EvaluationTook(index, Elapsed() - begin);
+  if (!quantized.empty()) run_.folder->WriteModel(run_.space, quantized);
+  return {std::move(finished_), std::move(evaluation_set_sha256_)};
 }
 
 TrainReport Run::Do() {
-  RunFolder::CheckUnused(request_.out_folder);
-  at::set_num_threads(request_.threads);
-  LoadData();
-  folder_.emplace(request_.out_folder);
-  report_.evaluation_set_sha256 =
-      artifacts::WriteEvaluationSet(folder_->PathOf(RunFolder::kEvaluationSet), evaluation_set_);
-  Say(Format("%zu training images of %d px, %lld for search, %lld for test", split_.train.size(),
-             recipe_.image_size, static_cast<long long>(evaluation_set_.search.count()),
-             static_cast<long long>(evaluation_set_.test.count())));
+  at::set_num_threads(run_.request.threads);
+  Prepare();
+  OpenFolder();
+  run_.Say(Format("%zu training images of %d px, %lld for search, %lld for test",
+                  run_.data.split.train.size(), recipe().image_size,
+                  static_cast<long long>(run_.data.evaluation_set.search.count()),
+                  static_cast<long long>(run_.data.evaluation_set.test.count())));
   PlanTime();
-
-  checkpoint_.space = space_;
-  checkpoint_.activation_range = recipe_.activation_range;
-  checkpoint_.normalization = normalization_;
-  checkpoint_.lineage.seed = request_.seed;
-  net_ = ElasticNet(space_, recipe_.stages[0].bits, recipe_.activation_range, request_.seed);
-  std::vector<int> quantized;
-  for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
-    const int bits = recipe_.stages[i].bits;
-    if (i > 0) net_->SetBits(bits);
-    StageReport report;
-    report.bits = bits;
-    TrainStage(i, report);
-    SaveCheckpoint(i, report);
-    Say(Format("%s: %lld steps in %s (%.2f steps/s), written to %s", StageName(bits).c_str(),
-               static_cast<long long>(report.steps), FormatDuration(report.seconds).c_str(),
-               static_cast<double>(report.steps) / report.seconds,
-               RunFolder::CheckpointName(bits).c_str()));
-    folder_->Log({{"kind", "stage"},
-                  {"bits", bits},
-                  {"steps", report.steps},
-                  {"seconds", report.seconds},
-                  {"sha256", report.sha256}});
-    Evaluate(i, report);
-    report_.stages.push_back(std::move(report));
-    if (bits < 32) quantized.push_back(bits);
+  while (run_.state.stage < recipe().stages.size()) {
+    ElasticNet net = NetOfStage();
+    std::optional<FixedNet> teacher = Teacher();
+    TrainStage(run_, net, teacher ? &*teacher : nullptr);
+    FinishStage(net);
   }
-  folder_->WriteModel(space_, quantized);
-  Say("done in " + FormatDuration(Elapsed()) + ": " + request_.out_folder);
-  return std::move(report_);
+  run_.Say("done after " + FormatDuration(run_.Elapsed()) +
+           " of training: " + run_.request.out_folder);
+  return Report();
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "space/architecture.h"
 #include "supernet/train/recipe.h"
+#include "supernet/train/stage_report.h"
 
 namespace oqat::supernet {
 
@@ -15,26 +16,13 @@ struct TrainRequest {
   std::string out_folder;
   std::uint64_t seed = 1;
   int threads = 1;         ///< intra-op threads; one thread makes runs reproduce bit by bit
-  double max_minutes = 0;  ///< whole run, wall clock; epochs are cut to fit; 0: no limit
-  bool progress = true;    ///< bars on stderr
+  double max_minutes = 0;  ///< whole run, interruptions not counted; epochs are cut to fit; 0: none
+  double save_minutes = 5;  ///< between saved states
+  bool progress = true;     ///< bars on stderr
   /// Called with lines for people (stages, scores, warnings); may be empty.
   std::function<void(const std::string&)> say;
-};
-
-struct SubnetScore {
-  std::string name;  ///< "smallest", "random-1", ..., "largest"
-  space::Architecture architecture;
-  double top1 = 0;  ///< on search images, BatchNorm recalibrated
-  double loss = 0;  ///< nats
-};
-
-struct StageReport {
-  int bits = 0;
-  std::string file;  ///< of the checkpoint
-  std::string sha256;
-  std::int64_t steps = 0;
-  double seconds = 0;  ///< training, without the evaluation
-  std::vector<SubnetScore> scores;
+  /// If not null and set: the training saves its state after the step at hand and stops.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct TrainReport {
@@ -44,7 +32,11 @@ struct TrainReport {
 
 /// Trains a supernet: float, then each quantized width from the one before (OQAT, Shen et al. 2021:
 /// joint training with one shared step size per tensor, bit inheritance). Writes everything that
-/// docs/TRAINING.md lists into the folder. Throws Error; checkpoints of finished stages stay.
+/// docs/TRAINING.md lists into the folder. A folder with an unfinished training of the same request
+/// goes on where its state was saved, on one thread with the same bits as if it had never stopped;
+/// a finished one is reported again. Throws Error: ALREADY_EXISTS for a folder with another
+/// training, naming the differences; CANCELLED when `stop` was set; FAILED_PRECONDITION when a loss
+/// is not finite. The last saved state and the checkpoints of finished stages stay.
 TrainReport Train(const TrainRequest& request);
 
 }  // namespace oqat::supernet

@@ -43,13 +43,13 @@ struct StageLines {
     return steps;
   }
 
-  /// 0 if no line tells. The last epoch of a stage may be cut short, so the first one decides.
+  /// 0 if no line tells. Lines of kind train come first; their epochs are fractions, and exact.
   double StepsPerEpoch() const {
     for (const Json* line : lines) {
       const double epoch = line->value("epoch", 0.0), step = line->value("step", 0.0);
-      if (!IsKind(*line, "epoch") || epoch <= 0 || step <= 0) continue;
-      const double epochs = line->value("epochs", epoch);
-      return step / (epochs > 0 ? std::min(epoch, epochs) : epoch);
+      if ((IsKind(*line, "train") || IsKind(*line, "epoch")) && epoch > 0 && step > 0) {
+        return step / epoch;
+      }
     }
     return 0;
   }

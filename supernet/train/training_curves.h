@@ -29,8 +29,8 @@ struct TrainingCurves {
 
 enum class TrainingUnit { kEpochs, kSteps };
 
-/// True if the first stage has a line of kind epoch, so that steps can be counted in epochs. (A
-/// later stage that is in its first epoch still counts like the one before.)
+/// True if lines of the first stage tell their epoch, so that x can count epochs. (A later stage
+/// whose lines do not tell yet counts like the one before.)
 bool KnowsEpochs(const std::vector<Json>& metrics);
 
 /// `metrics` as ReadMetrics returns them. With `bits`, only that stage, which then begins at 0.

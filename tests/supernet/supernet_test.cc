@@ -15,6 +15,7 @@
 #include "supernet/extract.h"
 #include "supernet/import_oqa.h"
 #include "supernet/layers.h"
+#include "supernet/lsq.h"
 #include "supernet/subnet_evaluator.h"
 #include "tests/supernet/parity.h"
 
@@ -82,7 +83,8 @@ TEST(ElasticNet, NamesAreTheCheckpoints) {
     wanted.insert(spec.name);
   EXPECT_EQ(registered, wanted);
   const auto groups = net->GroupParameters();
-  EXPECT_EQ(groups.weights.size() + groups.no_decay.size() + groups.steps.size(),
+  EXPECT_EQ(groups.weights.size() + groups.transforms.size() + groups.norms.size() +
+                groups.biases.size() + groups.steps.size(),
             net->parameters().size());
 }
 
@@ -114,6 +116,46 @@ TEST(ElasticNet, FloatToQuantizedInitialisesOnTheFirstTrainingPassOnly) {
   EXPECT_NEAR(conv.weight_step.item<double>(), expected, 1e-6 * expected);
   net->Forward(2 * x, space::Smallest(Tiny(), 4));
   EXPECT_NEAR(conv.weight_step.item<double>(), expected, 1e-6 * expected);
+}
+
+TEST(ElasticNet, SeparateStepsAreUsedPerKernelAndWidth) {
+  const space::SearchSpace space = Tiny();
+  ElasticNet net(space, 4, ActivationRange::kAuto, 7,
+                 StepOptions{StepInitialization::kLsq, StepSizes::kSeparate});
+  net->train();
+  const torch::Tensor x = Images(2, space.max_resolution(), 1);
+  const auto largest = space::Largest(space, 4), smallest = space::Smallest(space, 4);
+  const torch::Tensor before = net->Forward(x, largest).detach();
+  std::size_t with_gradient = 0;
+  for (const auto& [key, gradients_of] :
+       {std::pair{std::string("largest"), largest}, std::pair{std::string("smallest"), smallest}}) {
+    for (auto& step : net->GroupParameters().steps) step.mutable_grad() = torch::Tensor();
+    net->Forward(x, gradients_of).sum().backward();
+    std::size_t used = 0;
+    for (const auto& step : net->GroupParameters().steps) used += step.grad().defined() ? 1 : 0;
+    EXPECT_GT(used, 0u) << key;
+    EXPECT_LT(used, net->GroupParameters().steps.size()) << key;
+    with_gradient = used;
+  }
+  EXPECT_GT(net->GroupParameters().steps.size(), with_gradient);
+  // The subnet that is taken out has the steps of its own shape.
+  net->eval();
+  FixedNet fixed(*net, smallest);
+  EXPECT_TRUE(torch::equal(fixed.Forward(x), net->Forward(x, smallest)));
+}
+
+TEST(ElasticNet, TheLeastErrorStepIsNoWorseThanLsqs) {
+  const LsqRange range = WeightCodes(2);
+  const torch::Tensor v = Images(1, 37, 2).flatten();
+  const auto error = [&](double step) {
+    const torch::Tensor q = (v / step).clamp(range.low, range.high).round() * step;
+    return (q - v).square().mean().item<double>();
+  };
+  const double mse = InitialStep(v, range, StepInitialization::kMse);
+  EXPECT_LE(error(mse), error(InitialStep(v, range)));
+  EXPECT_LE(error(mse), error(mse * 1.2));
+  EXPECT_LE(error(mse), error(mse * 0.8));
+  EXPECT_EQ(InitialStep(torch::zeros({5}), range, StepInitialization::kMse), 1);
 }
 
 TEST(ElasticNet, AutoRangeKeepsTheNegativeHalfOfBottlenecks) {

@@ -149,5 +149,71 @@ TEST(Normalization, IsTheMeanAndDeviationInFourDigits) {
   EXPECT_EQ(normalization.std, (std::array<double, 3>{0.5, 0.1, 0.01}));  // at least 0.01
 }
 
+/// Pixels of the mean colour (0 after normalising by a mean of 0 and this set's bytes above 0).
+std::vector<bool> Blank(const std::vector<float>& image) {
+  std::vector<bool> blank;
+  for (std::size_t i = 0; i < image.size(); i += 3) {
+    blank.push_back(image[i] == 0 && image[i + 1] == 0 && image[i + 2] == 0);
+  }
+  return blank;
+}
+
+artifacts::ImageSet White(int size) {
+  artifacts::ImageSet set;
+  set.size = size;
+  set.Append(std::vector<std::uint8_t>(std::size_t{3} * size * size, 255).data(), 0);
+  return set;
+}
+
+TEST(Augmenter, ErasingBlanksOneRectangleOfAllowedArea) {
+  const auto set = White(32);
+  int erased = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const auto blank = Blank(Apply(set, {0, false, 0.5, 0.2, 0}, 32, seed));
+    const auto area = std::count(blank.begin(), blank.end(), true);
+    if (area == 0) continue;
+    ++erased;
+    int top = 32, bottom = 0, left = 32, right = 0;
+    for (int y = 0; y < 32; ++y) {
+      for (int x = 0; x < 32; ++x) {
+        if (!blank[static_cast<std::size_t>(32 * y + x)]) continue;
+        top = std::min(top, y), bottom = std::max(bottom, y + 1);
+        left = std::min(left, x), right = std::max(right, x + 1);
+      }
+    }
+    EXPECT_EQ(area, (bottom - top) * (right - left)) << "one full rectangle";
+    EXPECT_LE(static_cast<double>(area), 0.2 * 1024 * 1.2) << "sides are rounded";
+    EXPECT_GE(static_cast<double>(area), 0.02 * 1024 * 0.7);
+  }
+  EXPECT_GT(erased, 70);
+  EXPECT_LT(erased, 130);
+}
+
+TEST(Augmenter, CutoutBlanksASquareThatTheBorderMayClip) {
+  const auto set = White(32);
+  std::set<std::ptrdiff_t> areas;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const auto blank = Blank(Apply(set, {0, false, 0, 0.33, 8}, 32, seed));
+    areas.insert(std::count(blank.begin(), blank.end(), true));
+  }
+  EXPECT_EQ(*areas.rbegin(), 64);
+  EXPECT_GE(*areas.begin(), 16);
+  EXPECT_GT(areas.size(), 2u);
+}
+
+TEST(Sampler, SeeksToAnyDraw) {
+  std::vector<std::int64_t> indices(7);
+  std::iota(indices.begin(), indices.end(), 100);
+  Sampler walked(indices, 5, 4);
+  for (std::int64_t draws = 0; draws < 30; ++draws) {
+    Sampler sought(indices, 5, 4);
+    sought.Seek(draws);
+    const auto a = walked.Next(), b = sought.Next();
+    EXPECT_EQ(a.image, b.image) << draws;
+    EXPECT_EQ(a.epoch, b.epoch) << draws;
+    EXPECT_EQ(a.position, b.position) << draws;
+  }
+}
+
 }  // namespace
 }  // namespace oqat::supernet

@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <map>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "supernet/train/run_folder.h"
 #include "tests/supernet/train/event_reader.h"
 
 namespace oqat::supernet {
@@ -30,9 +28,9 @@ class MetricsLogTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   /// A clock that goes on by a second each time it is asked.
-  MetricsLog::Options Options(double start, std::optional<std::uint64_t> resume_at = {}) {
+  MetricsLog::Options Options(double start, std::uint64_t keep_bytes = 0) {
     MetricsLog::Options options;
-    options.resume_at = resume_at;
+    options.keep_bytes = keep_bytes;
     options.wall_time = [now = start]() mutable { return now++; };
     options.host = "host";
     return options;
@@ -91,17 +89,20 @@ TEST_F(MetricsLogTest, NumbersBecomeScalarsOnAStepThatGoesOnThroughTheStages) {
   EXPECT_EQ(log.global_step(), 12 + 2);
 
   const auto events = Events(10000);
-  ASSERT_EQ(events.size(), 4u);  // the file's version and three lines of which something is drawn
-  EXPECT_EQ(events[1].wall_time, 10001);
-  EXPECT_EQ(events[1].step, 8);
-  EXPECT_THAT(events[1].scalars,
+  // The file's version, the start, and three lines of which something is drawn.
+  ASSERT_EQ(events.size(), 5u);
+  EXPECT_TRUE(events[1].session_start);
+  EXPECT_EQ(events[1].step, 1);
+  EXPECT_EQ(events[2].wall_time, 10001);
+  EXPECT_EQ(events[2].step, 8);
+  EXPECT_THAT(events[2].scalars,
               UnorderedElementsAre(Pair("loss/train/float", 3.5f), Pair("learning_rate", 0.25f),
                                    Pair("steps_per_second", 12.f),
                                    Pair("gradient_norm/train/float", 0.5f)));
-  EXPECT_EQ(events[2].step, 10);
-  EXPECT_THAT(events[2].scalars, ElementsAre(Pair("loss/epoch/float", 3.f)));
-  EXPECT_EQ(events[3].step, 14);
-  EXPECT_THAT(events[3].scalars, UnorderedElementsAre(Pair("top1/largest/4bit", 0.75f),
+  EXPECT_EQ(events[3].step, 10);
+  EXPECT_THAT(events[3].scalars, ElementsAre(Pair("loss/epoch/float", 3.f)));
+  EXPECT_EQ(events[4].step, 14);
+  EXPECT_THAT(events[4].scalars, UnorderedElementsAre(Pair("top1/largest/4bit", 0.75f),
                                                       Pair("loss/largest/4bit", 1.25f)));
 }
 
@@ -122,7 +123,7 @@ TEST_F(MetricsLogTest, AResumedTrainingRepeatsNoLineAndStartsAnEventFile) {
   EXPECT_EQ(ReadFile(File()), before);
   EXPECT_EQ(log.bytes(), before.size());
 
-  EXPECT_EQ(Events(10000).size(), 4u);  // untouched
+  EXPECT_EQ(Events(10000).size(), 2u + 3);  // untouched
   const auto events = Events(20000);
   ASSERT_EQ(events.size(), 3u);
   EXPECT_TRUE(events[1].session_start);
@@ -130,19 +131,26 @@ TEST_F(MetricsLogTest, AResumedTrainingRepeatsNoLineAndStartsAnEventFile) {
   EXPECT_EQ(events[2].step, 18);
 }
 
-TEST_F(MetricsLogTest, ResumingNeedsTheLinesThatWereThere) {
-  WriteFileAtomically(File(), "{\"kind\":\"train\",\"bits\":4,\"step\":1}\n{\"kind\":\"x\"}\n");
-  for (const std::uint64_t bytes : {std::uint64_t{3}, std::uint64_t{1000}}) {
-    try {
-      MetricsLog log(folder_, Options(10000, bytes));
-      FAIL() << bytes;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), Code::kDataLoss);
-      EXPECT_THAT(error.what(), HasSubstr("metrics.jsonl: "));
-    }
+TEST_F(MetricsLogTest, ATrainingGoesOnWhereTheLogIsLostOrDamaged) {
+  const std::string first = "{\"kind\":\"train\",\"bits\":4,\"step\":7}\n";
+  const std::map<std::string, std::string> kept = {
+      {"", ""},
+      {first, first},                                  // shorter than it was
+      {first + "{\"kind\":\"tr", first},               // cut within a line
+      {first + "{\"kind\"\n", first + "{\"kind\"\n"},  // damaged, for `plot` to complain of
+      {first + "{\"kind\":\"train\",\"bits\":\"x\"}\n",
+       first + "{\"kind\":\"train\",\"bits\":\"x\"}\n"}};
+  for (const auto& [text, rest] : kept) {
+    WriteFileAtomically(File(), text);
+    const MetricsLog log(folder_, Options(10000, 1000));
+    EXPECT_EQ(ReadFile(File()), rest);
+    EXPECT_EQ(log.bytes(), rest.size());
+    EXPECT_EQ(log.global_step(), rest.empty() ? 0 : 7);
   }
-  EXPECT_EQ(ReadMetrics(folder_).size(), 2u);  // nothing was cut
-  EXPECT_EQ(MetricsLog(folder_, Options(10000, 0)).bytes(), 0u);
+  std::filesystem::remove(File());
+  EXPECT_EQ(MetricsLog(folder_, Options(10000, 1000)).bytes(), 0u);
+  WriteFileAtomically(File(), first);
+  EXPECT_EQ(MetricsLog(folder_, Options(10000)).bytes(), 0u);  // nothing was to be kept
   EXPECT_EQ(ReadFile(File()), "");
 }
 
@@ -196,29 +204,6 @@ TEST_F(MetricsLogTest, AFullDiskIsAnError) {
     EXPECT_THAT(error.what(), HasSubstr("metrics.jsonl: cannot be written: No space left"));
   }
   EXPECT_EQ(log.bytes(), 0u);
-}
-
-TEST_F(MetricsLogTest, ARunFolderLogsAndResumes) {
-  const std::string path = folder_ + "/run";
-  std::uint64_t kept = 0;
-  {
-    RunFolder folder(path);
-    folder.Log({{"kind", "train"}, {"bits", 32}, {"step", 1}, {"loss", 2}});
-    kept = folder.metrics_bytes();
-    folder.Log({{"kind", "train"}, {"bits", 32}, {"step", 2}, {"loss", 1}});
-  }
-  EXPECT_THROW(RunFolder{path}, Error);
-  RunFolder folder(path, kept);
-  folder.Log({{"kind", "train"}, {"bits", 32}, {"step", 3}, {"loss", 0}});
-  const auto lines = ReadMetrics(path);
-  ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[1]["step"], 3);
-  const auto event_files =
-      std::count_if(std::filesystem::directory_iterator(path),
-                    std::filesystem::directory_iterator(), [](const auto& entry) {
-                      return entry.path().filename().string().starts_with("events.out.tfevents.");
-                    });
-  EXPECT_EQ(event_files, 2);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -126,6 +127,50 @@ TEST_F(ProgramTest, RunThenDescribeAndPlot) {
       OqatTrain("plot " + run + " " + run + " --bits 2 --panels top1,loss --out " + both).exit_code,
       0);
   EXPECT_THAT(ReadFile(both), HasSubstr(run + ", largest"));
+}
+
+TEST_F(ProgramTest, KilledAnywhereItEndsWithTheSameBits) {
+  const std::string command =
+      "run --recipe tiny --data synthetic:train=200,test=20 --quiet --save-minutes 0"
+      " --set split.search=40 --set split.test=20 --set split.calibration=16"
+      " --set evaluation_random_subnets=0"
+      " --set 'stages=[{\"bits\":32,\"epochs\":1.5,\"batch_size\":20},"
+      "{\"bits\":2,\"epochs\":1.5,\"batch_size\":20}]' --out " +
+      folder_;
+  ASSERT_EQ(OqatTrain(command + "/whole").exit_code, 0);
+  int killed = 0;
+  // Longer and longer, until it gets through.
+  for (int tenths = 2; tenths < 600; tenths += 2) {
+    const std::string line = "timeout -s KILL " + std::to_string(tenths / 10) + "." +
+                             std::to_string(tenths % 10) + " " + OQAT_BIN_DIR + "/oqat-train " +
+                             command + "/killed >/dev/null 2>&1";
+    const int status = WEXITSTATUS(std::system(line.c_str()));
+    if (status == 0) break;
+    ASSERT_EQ(status, 137);
+    ++killed;
+  }
+  EXPECT_GT(killed, 0);
+  for (const char* file : {"/float.ckpt.safetensors", "/b2.safetensors", "/model.json"}) {
+    EXPECT_EQ(ReadFile(folder_ + "/killed" + file), ReadFile(folder_ + "/whole" + file)) << file;
+  }
+}
+
+TEST_F(ProgramTest, ControlCSavesAndSaysSo) {
+  const std::string command =
+      "timeout -s INT 2 " + std::string(OQAT_BIN_DIR) +
+      "/oqat-train run --recipe tiny --data synthetic:train=2000,test=20 --quiet"
+      " --set split.search=100 --set split.test=20 --out " +
+      folder_ + "/run 2>&1; echo rc $?";
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  std::string output;
+  std::array<char, 4096> piece;
+  while (const std::size_t n = std::fread(piece.data(), 1, piece.size(), pipe)) {
+    output.append(piece.data(), n);
+  }
+  ::pclose(pipe);
+  EXPECT_THAT(output, HasSubstr("saved; the same command goes on"));
+  EXPECT_THAT(output, HasSubstr("rc 124")) << "timeout's own code: the program ended by itself";
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/run/state.safetensors"));
 }
 
 }  // namespace

@@ -69,13 +69,36 @@ TEST(Recipe, EveryFieldSurvivesJson) {
                                  "flip=false",
                                  "activation_range=unsigned",
                                  "evaluation_images=5",
-                                 "evaluation_random_subnets=0"}) {
+                                 "evaluation_random_subnets=0",
+                                 "initial_checkpoint=x",
+                                 "stages.1.start=scratch",
+                                 "nesterov=false",
+                                 "schedule=linear",
+                                 "decay_on.norms=true",
+                                 "step_initialization=mse",
+                                 "step_sizes=separate",
+                                 "smallest_subnet=false",
+                                 "distillation=float",
+                                 "elastic_from.depth=0.5",
+                                 "resolution_sampling=subnet",
+                                 "erase_probability=0.25",
+                                 "erase_max_area=0.2",
+                                 "cutout=8",
+                                 "evaluation_every=2"}) {
     SetRecipeField(json, assignment);
   }
   const Recipe recipe = RecipeFromJson(json);
   EXPECT_EQ(recipe.split.seed, 10u);
   EXPECT_FALSE(recipe.flip);
   EXPECT_EQ(recipe.activation_range, artifacts::ActivationRange::kUnsigned);
+  EXPECT_EQ(recipe.stages[1].start, StageStart::kScratch);
+  EXPECT_EQ(recipe.distillation, Distillation::kFloat);
+  EXPECT_EQ(recipe.schedule, Schedule::kLinear);
+  EXPECT_EQ(recipe.resolution_sampling, ResolutionSampling::kSubnet);
+  EXPECT_EQ(recipe.step_initialization, StepInitialization::kMse);
+  EXPECT_EQ(recipe.step_sizes, StepSizes::kSeparate);
+  EXPECT_TRUE(recipe.decay_on.norms);
+  EXPECT_EQ(recipe.elastic_from.depth, 0.5);
   EXPECT_EQ(RecipeToJson(RecipeFromJson(RecipeToJson(recipe))), RecipeToJson(recipe));
   EXPECT_EQ(RecipeFromJson(RecipeToJson(recipe)).stages, recipe.stages);
 }
@@ -109,6 +132,21 @@ TEST(Recipe, BadFieldsAreNamed) {
                                  "activation_range=signed",
                                  "evaluation_images=-1",
                                  "evaluation_random_subnets=1.5",
+                                 "stages.0.start=nowhere",
+                                 "nesterov=1",
+                                 "schedule=step",
+                                 "decay_on.colour=true",
+                                 "step_initialization=max",
+                                 "step_sizes=many",
+                                 "largest_subnet=false",
+                                 "distillation=teacher",
+                                 "elastic_from.kernel=2",
+                                 "resolution_sampling=none",
+                                 "erase_probability=2",
+                                 "erase_max_area=0",
+                                 "cutout=-1",
+                                 "evaluation_every=-1",
+                                 "initial_checkpoint=3",
                                  "stages=[]",
                                  "stages=3",
                                  "colour=1",
@@ -128,18 +166,53 @@ TEST(Recipe, SetRefusesWhatItCannotFollow) {
   EXPECT_THAT(Complaint("stages.0.epochs.deep=1"), HasSubstr("plain value"));
 }
 
-TEST(Recipe, StagesGoDownBitByBitThroughTheSpace) {
-  const auto check = [](const char* bits) {
-    Recipe recipe;
-    for (const Json& b : ParseJson(bits, "test")) recipe.stages.push_back({b.get<int>()});
-    CheckStages(recipe, space::Preset("tiny-mbv3"));
+TEST(Recipe, EveryStageHasWhatItStartsFrom) {
+  struct Step {
+    int bits;
+    StageStart start = StageStart::kInherit;
   };
-  EXPECT_NO_THROW(check("[32,4,3,2]"));
-  EXPECT_NO_THROW(check("[32,3]"));
-  for (const char* bad :
-       {"[32]", "[4,3]", "[32,4,2]", "[32,3,4]", "[32,5]", "[32,32]", "[32,4,4]"}) {
-    EXPECT_THROW(check(bad), Error) << bad;
+  const auto check = [](std::vector<Step> steps, int initial_bits = 0) {
+    Recipe recipe;
+    for (const Step& step : steps) {
+      RecipeStage stage;
+      stage.bits = step.bits;
+      stage.start = step.start;
+      recipe.stages.push_back(stage);
+    }
+    CheckStages(recipe, space::Preset("tiny-mbv3"), initial_bits);
+  };
+  const StageStart scratch = StageStart::kScratch, from_float = StageStart::kFloat;
+  EXPECT_NO_THROW(check({{32}, {4}, {3}, {2}}));
+  EXPECT_NO_THROW(check({{32}, {3}}));
+  EXPECT_NO_THROW(check({{32}, {4}, {2, from_float}}));
+  EXPECT_NO_THROW(check({{32}, {2}, {4, scratch}}));
+  EXPECT_NO_THROW(check({{2, scratch}}));
+  EXPECT_NO_THROW(check({{4}, {3}}, 32));
+  EXPECT_NO_THROW(check({{2, from_float}}, 32));
+  EXPECT_NO_THROW(check({{3}}, 4));
+  EXPECT_NO_THROW(check({{4}, {3}}, 4));
+  const std::vector<std::vector<Step>> bad = {{{32}},
+                                              {{4}, {3}},
+                                              {{32}, {4}, {2}},
+                                              {{32}, {3}, {4}},
+                                              {{32}, {5}},
+                                              {{32}, {32}},
+                                              {{32}, {4}, {4, scratch}},
+                                              {{2, from_float}},
+                                              {{32, from_float}, {4}}};
+  for (const std::vector<Step>& steps : bad) {
+    EXPECT_THROW(check(steps), Error) << steps.size() << " from " << steps[0].bits;
   }
+  EXPECT_THROW(check({{2}}, 4), Error);
+  EXPECT_THROW(check({{2, from_float}}, 4), Error);
+}
+
+TEST(Recipe, FromScratchNamesAStage) {
+  Json json = Minimal();
+  StartFromScratch(json, {4});
+  EXPECT_EQ(RecipeFromJson(json).stages[1].start, StageStart::kScratch);
+  EXPECT_EQ(RecipeFromJson(json).stages[0].start, StageStart::kInherit);
+  EXPECT_THROW(StartFromScratch(json, {2}), Error);
 }
 
 TEST(Recipe, UnknownNamesListThePresets) {

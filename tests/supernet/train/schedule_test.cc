@@ -6,15 +6,22 @@ namespace oqat::supernet {
 namespace {
 
 TEST(LearningRate, RisesLinearlyThenFallsAlongACosine) {
-  EXPECT_DOUBLE_EQ(LearningRateAt(0.4, 0.1, 0.05), 0.2);
-  EXPECT_DOUBLE_EQ(LearningRateAt(0.4, 0.1, 0.1), 0.4);
-  EXPECT_NEAR(LearningRateAt(0.4, 0.1, 0.55), 0.2, 1e-12);
-  EXPECT_NEAR(LearningRateAt(0.4, 0.1, 1.0), 0.0, 1e-12);
-  EXPECT_DOUBLE_EQ(LearningRateAt(0.4, 0.0, 0.0), 0.4);
+  EXPECT_DOUBLE_EQ(LearningRateAt(Schedule::kCosine, 0.4, 0.1, 0.05), 0.2);
+  EXPECT_DOUBLE_EQ(LearningRateAt(Schedule::kCosine, 0.4, 0.1, 0.1), 0.4);
+  EXPECT_NEAR(LearningRateAt(Schedule::kCosine, 0.4, 0.1, 0.55), 0.2, 1e-12);
+  EXPECT_NEAR(LearningRateAt(Schedule::kCosine, 0.4, 0.1, 1.0), 0.0, 1e-12);
+  EXPECT_DOUBLE_EQ(LearningRateAt(Schedule::kCosine, 0.4, 0.0, 0.0), 0.4);
+}
+
+TEST(LearningRate, FallsAlongALineOrStays) {
+  EXPECT_DOUBLE_EQ(LearningRateAt(Schedule::kLinear, 0.4, 0.2, 0.1), 0.2);
+  EXPECT_DOUBLE_EQ(LearningRateAt(Schedule::kLinear, 0.4, 0.2, 0.4), 0.3);
+  EXPECT_DOUBLE_EQ(LearningRateAt(Schedule::kLinear, 0.4, 0.2, 1.0), 0.0);
+  EXPECT_DOUBLE_EQ(LearningRateAt(Schedule::kConstant, 0.4, 0.2, 0.9), 0.4);
 }
 
 TimePlan TwoStages(double max_seconds) {
-  return TimePlan({{false, 100, 30, 0}, {true, 100, 30, 0}}, max_seconds);
+  return TimePlan({{false, 100, 30, 0, 0}, {true, 100, 30, 0, 0}}, max_seconds);
 }
 
 void Steps(TimePlan& plan, std::size_t stage, int steps, double seconds) {
@@ -58,12 +65,23 @@ TEST(TimePlan, NeverLengthensAndNeverReachesZero) {
 }
 
 TEST(TimePlan, ReservesTimeForEvaluations) {
-  TimePlan plan({{false, 100, 30, 90}, {false, 100, 30, 90}}, 0);
+  TimePlan plan({{false, 100, 30, 90, 0}, {false, 100, 30, 90, 0}}, 0);
   Steps(plan, 0, 10, 1.0);
   EXPECT_NEAR(plan.SecondsLeft(1), 202,
               1e-9);  // an image forward costs a third of a training image
-  plan.EvaluationTook(0, 9);
+  plan.EvaluationTook(90, 9);
+  plan.StageOver(0);
   EXPECT_NEAR(plan.SecondsLeft(1), 100 + 9, 1e-9);
+}
+
+TEST(TimePlan, EvaluationsOnTheWayAreCutWithTheSteps) {
+  TimePlan plan({{false, 100, 30, 0, 300}}, 65);
+  Steps(plan, 0, 10, 1.0);
+  plan.EvaluationTook(30, 3);
+  EXPECT_NEAR(plan.SecondsLeft(1), 130, 1e-9);
+  EXPECT_NEAR(plan.Scale(0), 0.5, 1e-9);
+  plan.SetProgress(0, 0.5);
+  EXPECT_NEAR(plan.SecondsLeft(1), 65, 1e-9);
 }
 
 }  // namespace

@@ -13,32 +13,11 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "supernet/subnet_evaluator.h"
+#include "supernet/train/metrics_log.h"
+#include "tests/supernet/train/small_request.h"
 
 namespace oqat::supernet {
 namespace {
-
-/// Two steps per stage on 300 images; the space is tiny-mbv3.
-TrainRequest SmallRequest(const std::string& folder) {
-  TrainRequest request;
-  Recipe& recipe = request.recipe;
-  recipe.data = "synthetic:train=300,test=50";
-  recipe.split.calibration = 32;
-  recipe.split.search = 60;
-  recipe.split.test = 40;
-  for (const int bits : {32, 4, 3}) {
-    RecipeStage stage;
-    stage.bits = bits;
-    stage.epochs = 2.0 * 16 / 240;
-    stage.batch_size = 16;
-    recipe.stages.push_back(stage);
-  }
-  recipe.evaluation_images = 30;
-  recipe.evaluation_random_subnets = 1;
-  request.out_folder = testing::TempDir() + "/oqat_train_" + folder;
-  std::filesystem::remove_all(request.out_folder);
-  request.progress = false;
-  return request;
-}
 
 class TrainerTest : public testing::Test {
  protected:
@@ -99,8 +78,9 @@ TEST_F(TrainerTest, ScoresAreWhatAWorkerWouldMeasure) {
   artifacts::EvaluationProtocol protocol;
   protocol.images = 30;
   const auto& scores = report_->stages[2].scores;
-  ASSERT_EQ(scores.size(), 3u);
+  ASSERT_EQ(scores.size(), 4u);
   EXPECT_EQ(scores.front().name, "smallest");
+  EXPECT_EQ(scores[1].name, "median");
   EXPECT_EQ(scores.back().name, "largest");
   for (const SubnetScore& score : scores) {
     const auto result = evaluator.Evaluate(score.architecture, set, protocol);
@@ -109,14 +89,18 @@ TEST_F(TrainerTest, ScoresAreWhatAWorkerWouldMeasure) {
   }
 }
 
-TEST_F(TrainerTest, MetricsAreJsonLines) {
-  std::ifstream file(PathOf("metrics.jsonl"));
+TEST_F(TrainerTest, MetricsAreJsonLinesAndTensorBoardEvents) {
   std::map<std::string, int> kinds;
-  for (std::string line; std::getline(file, line);) {
-    ++kinds[ParseJson(line, "metrics.jsonl")["kind"].get<std::string>()];
+  for (const Json& line : ReadMetrics(request_->out_folder)) {
+    ++kinds[line["kind"].get<std::string>()];
   }
   EXPECT_EQ(kinds["stage"], 3);
-  EXPECT_EQ(kinds["evaluation"], 9);
+  EXPECT_EQ(kinds["evaluation"], 12);
+  int event_files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(request_->out_folder)) {
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) ++event_files;
+  }
+  EXPECT_EQ(event_files, 1);
 }
 
 TEST_F(TrainerTest, OneThreadReproducesBitByBit) {
@@ -131,18 +115,6 @@ TEST_F(TrainerTest, OneThreadReproducesBitByBit) {
   other.seed = 2;
   EXPECT_NE(Train(other).stages[2].sha256, report_->stages[2].sha256);
   std::filesystem::remove_all(other.out_folder);
-}
-
-TEST_F(TrainerTest, AFinishedFolderIsNotOverwritten) {
-  TrainRequest request = SmallRequest("unused");
-  request.out_folder = request_->out_folder;
-  try {
-    Train(request);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Code::kAlreadyExists);
-  }
-  EXPECT_TRUE(std::filesystem::exists(PathOf("model.json")));
 }
 
 TEST(Trainer, LearnsByHeart) {

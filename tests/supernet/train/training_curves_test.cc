@@ -32,6 +32,11 @@ Json Evaluation(int bits, int epoch, const char* subnet, double top1) {
   return line;
 }
 
+Json AtStep(Json line, int step) {
+  line["step"] = step;
+  return line;
+}
+
 /// Two float epochs of 10 steps, then one and a half of 20 steps at 4 bit.
 std::vector<Json> TwoStages() {
   return {Train(32, 5, 5, 0.1),
@@ -41,7 +46,7 @@ std::vector<Json> TwoStages() {
           Evaluation(32, 1, "smallest", 0.25),
           Train(32, 15, 3, 0.3),
           Epoch(32, 2, 2, 20, 3),
-          Evaluation(32, 2, "largest", 0.6),
+          AtStep(Evaluation(32, "largest", 0.6), 20),
           Json{{"kind", "stage"}, {"bits", 32}, {"steps", 20}},
           Evaluation(32, "largest", 0.625),
           Evaluation(32, "random-1", 0.4),
@@ -49,7 +54,7 @@ std::vector<Json> TwoStages() {
           Epoch(4, 1, 1.5, 20, 2),
           Evaluation(4, 1, "largest", 0.5),
           Epoch(4, 2, 1.5, 30, 1),
-          Evaluation(4, 2, "largest", 0.75)};
+          Evaluation(4, 2, "largest", 0.75)};  // at the end: an epoch beyond it is cut
 }
 
 TEST(TrainingCurves, StagesFollowEachOtherInEpochs) {
@@ -92,10 +97,12 @@ TEST(TrainingCurves, AStageInItsFirstEpochCountsLikeTheOneBefore) {
   EXPECT_EQ(curves.stages.at(2).end, 4);  // 10 of 20 steps
 }
 
-TEST(TrainingCurves, APartOfAnEpochAndOneStage) {
-  const std::vector<Json> metrics = {Epoch(32, 1, 0.5, 10, 1), Epoch(2, 1, 2, 40, 3),
-                                     Epoch(2, 2, 2, 80, 2)};
-  EXPECT_EQ(CurvesOf("run", metrics, TrainingUnit::kEpochs, {}).stages[0].end, 0.5);
+TEST(TrainingCurves, FractionsOfEpochsAndOneStage) {
+  Json train = Train(32, 6, 1, 0.1);
+  train["epoch"] = 0.25;
+  const std::vector<Json> metrics = {train, Epoch(2, 1, 2, 40, 3), Epoch(2, 2, 2, 80, 2)};
+  EXPECT_TRUE(KnowsEpochs(metrics));
+  EXPECT_EQ(CurvesOf("run", metrics, TrainingUnit::kEpochs, {}).stages[0].end, 0.25);
   const TrainingCurves curves = CurvesOf("run", metrics, TrainingUnit::kEpochs, 2);
   ASSERT_EQ(curves.stages.size(), 1u);
   EXPECT_EQ(curves.stages[0].begin, 0);
