@@ -11,5 +11,6 @@ namespace oqat::supernet {
 void AddRunCommand(CLI::App& app);
 void AddImportCommand(CLI::App& app);
 void AddDescribeCommand(CLI::App& app);
+void AddPlotCommand(CLI::App& app);
 
 }  // namespace oqat::supernet

@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   oqat::supernet::AddRunCommand(app);
   oqat::supernet::AddImportCommand(app);
   oqat::supernet::AddDescribeCommand(app);
+  oqat::supernet::AddPlotCommand(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -1,9 +1,8 @@
 #include "supernet/train/run_folder.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -36,25 +35,17 @@ std::optional<TrainState> RunFolder::StateIn(const std::string& path) {
   return std::nullopt;
 }
 
-RunFolder::RunFolder(const std::string& path, std::uint64_t metrics_bytes)
-    : path_(path), metrics_bytes_(metrics_bytes) {
+RunFolder::RunFolder(const std::string& path, std::uint64_t metrics_bytes) : path_(path) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
   if (fault || !std::filesystem::is_directory(path)) {
     throw Error(Code::kInvalidArgument,
                 "out: cannot make folder '" + path + "': " + (fault ? fault.message() : "a file"));
   }
-  metrics_ = std::fopen(PathOf(kMetrics).c_str(), "a");
-  if (metrics_ == nullptr) {
-    throw Error(Code::kPermissionDenied, "out: cannot write into folder '" + path + "'");
-  }
-  if (std::filesystem::file_size(PathOf(kMetrics)) > metrics_bytes) {
-    std::filesystem::resize_file(PathOf(kMetrics), metrics_bytes);
-  }
-  metrics_bytes_ = std::filesystem::file_size(PathOf(kMetrics));
+  MetricsLog::Options options;
+  options.keep_bytes = metrics_bytes;
+  metrics_.emplace(path, std::move(options));
 }
-
-RunFolder::~RunFolder() { std::fclose(metrics_); }
 
 std::string RunFolder::CheckpointName(int bits) {
   return bits == 32 ? "float.ckpt.safetensors" : "b" + std::to_string(bits) + ".safetensors";
@@ -62,16 +53,6 @@ std::string RunFolder::CheckpointName(int bits) {
 
 std::string RunFolder::PathOf(const std::string& name) const {
   return (std::filesystem::path(path_) / name).string();
-}
-
-void RunFolder::Log(const Json& line) {
-  const std::string text = line.dump() + "\n";
-  if (std::fwrite(text.data(), 1, text.size(), metrics_) != text.size() ||
-      std::fflush(metrics_) != 0) {
-    throw Error(Code::kResourceExhausted,
-                "cannot write " + PathOf(kMetrics) + ": " + std::strerror(errno));
-  }
-  metrics_bytes_ += text.size();
 }
 
 void RunFolder::WriteModel(const space::SearchSpace& space, const std::vector<int>& bits) {

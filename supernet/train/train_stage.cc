@@ -74,6 +74,7 @@ class Stage {
   StageTrainer trainer_;
   ProgressBar bar_;
   double saved_at_;
+  double timed_steps_ = 0, step_seconds_ = 0;  ///< since the last line of the log
   double scale_ = 1, scale_said_ = 1;
 };
 
@@ -104,6 +105,8 @@ void Stage::Run() {
     run_.plan->StepTook(index_, now - before);
     run_.plan->SetProgress(index_, state.progress);
     Replan();
+    step_seconds_ += now - before;
+    ++timed_steps_;
     AfterStep(loss, rate);
     state.stage_seconds = seconds_of_state + run_.Elapsed() - begin;
     const bool stopping = run_.request.stop != nullptr && run_.request.stop->load();
@@ -144,8 +147,10 @@ void Stage::AfterStep(double loss, double rate) {
                       {"progress", state.progress},
                       {"learning_rate", rate},
                       {"loss", Running("loss") / static_cast<double>(log_every_)},
+                      {"steps_per_second", timed_steps_ / std::max(1e-9, step_seconds_)},
                       {"seconds", now}});
     Running("loss") = 0;
+    timed_steps_ = step_seconds_ = 0;
   }
   if (EpochsDone(state.steps) > EpochsDone(state.steps - 1)) AfterEpoch(rate);
 }

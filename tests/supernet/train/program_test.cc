@@ -75,13 +75,27 @@ TEST_F(ProgramTest, ErrorsAreOneLineAndAnExitCode) {
   ExpectFailure("describe " + folder_ + "/broken", 4, "broken");
 }
 
+TEST_F(ProgramTest, PlotFaultsAreOneLineAndAnExitCode) {
+  ExpectFailure("plot " + folder_ + "/none", 3, "/none' holds no training");
+  ExpectFailure("plot " + folder_, 3, "metrics.jsonl");
+  WriteFileAtomically(folder_ + "/metrics.jsonl", "{\"kind\":\"train\",\"bits\":4}\n{\"kind\"\n");
+  ExpectFailure("plot " + folder_, 4, "metrics.jsonl, line 2: malformed JSON");
+  WriteFileAtomically(folder_ + "/metrics.jsonl", "{\"kind\":\"train\",\"bits\":4}\n");
+  ExpectFailure("plot " + folder_ + " --bits 3", 3, "there are: 4 bit");
+  ExpectFailure("plot " + folder_ + " " + folder_, 2, "out: got nothing");
+  ExpectFailure("plot " + folder_ + " --panels colour", 2, "colour");
+  ExpectFailure("plot " + folder_ + " --out " + folder_ + "/none/a.svg", 3, "a.svg");
+  ExpectFailure("plot", 2, "DIR");
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/curves.svg"));
+}
+
 TEST_F(ProgramTest, HelpDocumentsExitCodes) {
   const Outcome outcome = OqatTrain("--help");
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.output, HasSubstr("Exit codes"));
 }
 
-TEST_F(ProgramTest, RunThenDescribe) {
+TEST_F(ProgramTest, RunThenDescribeAndPlot) {
   const std::string run = folder_ + "/run";
   const Outcome trained = OqatTrain(
       "run --recipe tiny --data synthetic:train=200,test=20 --seed 7 --quiet --out " + run +
@@ -101,6 +115,18 @@ TEST_F(ProgramTest, RunThenDescribe) {
   EXPECT_EQ(header["lineage"]["parent_sha256"],
             ParseJson(OqatTrain("describe " + run + "/float.ckpt.safetensors").output,
                       "describe")["sha256"]);
+
+  EXPECT_EQ(OqatTrain("plot " + run + "/").output, run + "/curves.svg\n");
+  const std::string svg = ReadFile(run + "/curves.svg");
+  for (const char* text :
+       {"Training loss of run", ">float<", ">2 bit<", ">largest<", "Learning rate of run"}) {
+    EXPECT_THAT(svg, HasSubstr(text));
+  }
+  const std::string both = folder_ + "/both.svg";
+  EXPECT_EQ(
+      OqatTrain("plot " + run + " " + run + " --bits 2 --panels top1,loss --out " + both).exit_code,
+      0);
+  EXPECT_THAT(ReadFile(both), HasSubstr(run + ", largest"));
 }
 
 TEST_F(ProgramTest, KilledAnywhereItEndsWithTheSameBits) {

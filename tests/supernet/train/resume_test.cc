@@ -39,6 +39,7 @@ std::string Metrics(const std::string& folder) {
   for (std::string line; std::getline(file, line);) {
     Json json = ParseJson(line, "metrics.jsonl");
     json.erase("seconds");
+    json.erase("steps_per_second");
     text += json.dump() + "\n";
   }
   return text;

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "supernet/subnet_evaluator.h"
+#include "supernet/train/metrics_log.h"
 #include "tests/supernet/train/small_request.h"
 
 namespace oqat::supernet {
@@ -91,14 +92,18 @@ TEST_F(TrainerTest, ScoresAreWhatAWorkerWouldMeasure) {
   }
 }
 
-TEST_F(TrainerTest, MetricsAreJsonLines) {
-  std::ifstream file(PathOf("metrics.jsonl"));
+TEST_F(TrainerTest, MetricsAreJsonLinesAndTensorBoardEvents) {
   std::map<std::string, int> kinds;
-  for (std::string line; std::getline(file, line);) {
-    ++kinds[ParseJson(line, "metrics.jsonl")["kind"].get<std::string>()];
+  for (const Json& line : ReadMetrics(request_->out_folder)) {
+    ++kinds[line["kind"].get<std::string>()];
   }
   EXPECT_EQ(kinds["stage"], 3);
   EXPECT_EQ(kinds["evaluation"], 12);
+  int event_files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(request_->out_folder)) {
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) ++event_files;
+  }
+  EXPECT_EQ(event_files, 1);
 }
 
 TEST_F(TrainerTest, OneThreadReproducesBitByBit) {
