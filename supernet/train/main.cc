@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "supernet/train/commands.h"
+#include "supernet/train/pack_command.h"
 
 namespace {
 
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
   oqat::supernet::AddRunCommand(app);
   oqat::supernet::AddImportCommand(app);
   oqat::supernet::AddDescribeCommand(app);
+  oqat::supernet::AddPackCommand(app);
   try {
     app.parse(argc, argv);
     return 0;
