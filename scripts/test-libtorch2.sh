@@ -40,9 +40,11 @@ git ls-files -z --cached --others --exclude-standard |
   tar --create --null --files-from - --ignore-failed-read | tar --extract --directory "$root/src"
 
 began=$SECONDS
-inside cmake -G Ninja -S /src -B /build -DCMAKE_BUILD_TYPE=Release -DOQAT_ONLY_TRAIN=ON \
-  -DOQAT_WERROR=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@"
-inside nice -n 15 cmake --build /build -j "$(nproc)"
+# GCC 14 sees an overrun in libstdc++'s vector<bool>::reserve, where LibTorch's header calls it.
+inside cmake -G Ninja -S /src -B /build -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-O2 \
+  -DCMAKE_CXX_FLAGS=-Wno-error=array-bounds -DOQAT_ONLY_TRAIN=ON -DOQAT_WERROR=ON \
+  -DCMAKE_CXX_COMPILER_LAUNCHER=ccache "$@"
+inside nice -n 15 cmake --build /build -j "$(nproc)" -- -k 0
 echo "== built in $((SECONDS - began)) s"
 export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 inside ctest --test-dir /build --output-on-failure

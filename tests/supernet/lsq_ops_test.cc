@@ -26,8 +26,8 @@ struct Result {
 };
 
 template <typename Quantize>
-Result Run(const torch::Tensor& data, double step, const torch::Tensor& upstream,
-           const LsqRange& range, Quantize quantize) {
+Result Quantized(const torch::Tensor& data, double step, const torch::Tensor& upstream,
+                 const LsqRange& range, Quantize quantize) {
   const torch::Tensor v = data.detach().requires_grad_();
   torch::Tensor s = torch::full({1}, step, data.options()).requires_grad_();
   const torch::Tensor out = quantize(v, s, range);
@@ -48,8 +48,8 @@ TEST(LsqByOps, EqualsTheKernelsInEveryLayout) {
       for (const auto& v : {data, data.contiguous(torch::MemoryFormat::ChannelsLast),
                             torch::cat({data, data}, 1).narrow(1, 0, 24)}) {
         for (const double step : {0.17, -0.23}) {
-          const Result kernels = Run(v, step, upstream, range, LsqQuantize);
-          const Result ops = Run(v, step, upstream, range, LsqQuantizeByOps);
+          const Result kernels = Quantized(v, step, upstream, range, LsqQuantize);
+          const Result ops = Quantized(v, step, upstream, range, LsqQuantizeByOps);
           EXPECT_TRUE(torch::equal(ops.out, kernels.out));
           EXPECT_TRUE(torch::equal(ops.grad_v, kernels.grad_v));
           const double scale = kernels.grad_step.abs().item<double>() + 1;
@@ -92,7 +92,7 @@ TEST(LsqByOps, NeverReadsTheStepSize) {
   const torch::Tensor data = Normal({2, 8, 4, 4}, 1), upstream = Normal({2, 8, 4, 4}, 2);
   const LsqRange range = ActivationCodes(3, false);
   EXPECT_GT(ValuesRead([&] { LsqQuantize(data, torch::ones({1}, torch::kFloat64), range); }), 0);
-  EXPECT_EQ(ValuesRead([&] { Run(data, 0.2, upstream, range, LsqQuantizeByOps); }), 0);
+  EXPECT_EQ(ValuesRead([&] { Quantized(data, 0.2, upstream, range, LsqQuantizeByOps); }), 0);
 }
 
 }  // namespace

@@ -152,8 +152,7 @@ TEST_F(DeviceTest, AMovedNetKeepsItsHandles) {
     EXPECT_TRUE(before.weights[0].grad().defined());
     EXPECT_EQ(before.weights[0].grad().device(), options.device());
     EXPECT_TRUE(layers.QuantizedConvs()[0]->weight.grad().defined());
-    net->zero_grad();
-    for (const auto& parameter : net->parameters()) parameter.mutable_grad() = {};
+    for (const auto& parameter : net->parameters()) parameter.mutable_grad() = torch::Tensor();
   };
   net->to(torch::kFloat64);
   check(torch::TensorOptions(torch::kFloat64));
