@@ -3,11 +3,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/flip.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "supernet/depthwise_kernels.h"
 
@@ -32,26 +32,74 @@ DepthwiseShape ShapeOf(const at::Tensor& x, const at::Tensor& weight, std::int64
   return shape;
 }
 
-/// [c, 1, k, k] -> [k * k, c]
-at::Tensor TapMajor(const at::Tensor& weight) { return weight.flatten(1).t().contiguous(); }
+/// Eight floats of working memory where a vector load never crosses a cache line.
+struct alignas(32) Eight {
+  float values[8];
+};
+
+std::vector<Eight> Scratch(std::int64_t floats) {
+  return std::vector<Eight>(static_cast<std::size_t>((floats + 7) / 8));
+}
+
+float* Floats(std::vector<Eight>& scratch) { return scratch.front().values; }
+
+std::vector<Eight> Packed(const at::Tensor& weight, bool flip) {
+  std::vector<Eight> packed = Scratch(weight.numel());
+  PackFilter(weight.data_ptr<float>(), weight.size(0), weight.size(2) * weight.size(3), flip,
+             Floats(packed));
+  return packed;
+}
+
+/// work(image, working memory) for every image.
+template <typename Work>
+void ForImages(std::int64_t images, const DepthwiseShape& shape, const Work& work) {
+  at::parallel_for(0, images, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<Eight> scratch = Scratch(DepthwiseScratch(shape));
+    for (std::int64_t n = begin; n < end; ++n) work(n, Floats(scratch));
+  });
+}
+
+/// Images are taken in groups that do not depend on the number of threads; their sums are added in
+/// order.
+at::Tensor GradFilter(const DepthwiseShape& shape, const at::Tensor& x, const at::Tensor& above,
+                      const at::Tensor& weight) {
+  constexpr std::int64_t kImages = 8;
+  const std::int64_t images = x.size(0), groups = (images + kImages - 1) / kImages;
+  const std::int64_t taps = shape.kernel * shape.kernel, size = weight.numel();
+  std::vector<Eight> parts = Scratch(groups * size);
+  const float* source = x.data_ptr<float>();
+  const float* g = above.data_ptr<float>();
+  ForImages(groups, shape, [&](std::int64_t group, float* scratch) {
+    for (std::int64_t n = group * kImages; n < std::min(images, (group + 1) * kImages); ++n) {
+      DepthwiseGradFilter(shape, source + n * shape.in_size(), g + n * shape.out_size(), scratch,
+                          Floats(parts) + group * size);
+    }
+  });
+  float* sums = Floats(parts);
+  for (std::int64_t group = 1; group < groups; ++group) {
+    for (std::int64_t i = 0; i < size; ++i) sums[i] += sums[group * size + i];
+  }
+  at::Tensor grad = at::empty(weight.sizes(), weight.options());
+  UnpackFilter(sums, shape.channels, taps, grad.data_ptr<float>());
+  return grad;
+}
 
 struct Depthwise : torch::autograd::Function<Depthwise> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
-                            const at::Tensor& weight, std::int64_t stride) {
+                            const at::Tensor& filter, std::int64_t stride) {
+    RECORD_FUNCTION("oqat::depthwise", c10::ArrayRef<const c10::IValue>{});
     const at::Tensor x = input.contiguous(kChannelsLast);
+    const at::Tensor weight = filter.contiguous();
     const DepthwiseShape shape = ShapeOf(x, weight, stride);
-    const at::Tensor filter = TapMajor(weight);
     at::Tensor out = at::empty({x.size(0), shape.channels, shape.out_height, shape.out_width},
                                x.options(), kChannelsLast);
-    const std::int64_t in_step = shape.in_height * shape.in_width * shape.channels;
-    const std::int64_t out_step = shape.out_height * shape.out_width * shape.channels;
+    std::vector<Eight> packed = Packed(weight, false);
+    const float* taps = Floats(packed);
     const float* source = x.data_ptr<float>();
-    const float* taps = filter.data_ptr<float>();
     float* target = out.data_ptr<float>();
-    at::parallel_for(0, x.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n) {
-        DepthwiseForward(shape, source + n * in_step, taps, target + n * out_step);
-      }
+    ForImages(x.size(0), shape, [&](std::int64_t n, float* scratch) {
+      DepthwiseForward(shape, source + n * shape.in_size(), taps, scratch,
+                       target + n * shape.out_size());
     });
     context->save_for_backward({x, weight});
     context->saved_data["stride"] = stride;
@@ -63,32 +111,18 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
     const at::Tensor& x = saved[0];
     const at::Tensor& weight = saved[1];
     const DepthwiseShape shape = ShapeOf(x, weight, context->saved_data["stride"].toInt());
-    const at::Tensor grad_out = upstream[0].contiguous(kChannelsLast);
-    const at::Tensor filter = TapMajor(weight);
-    const at::Tensor flipped = filter.flip(0);
+    const at::Tensor above = upstream[0].contiguous(kChannelsLast);
+    std::vector<Eight> packed = Packed(weight, false), flipped = Packed(weight, true);
+    const float* taps = Floats(packed);
+    const float* reversed = Floats(flipped);
     at::Tensor grad_x = at::empty(x.sizes(), x.options(), kChannelsLast);
-    at::Tensor grad_filter = at::zeros_like(filter);
-    const std::int64_t in_step = shape.in_height * shape.in_width * shape.channels;
-    const std::int64_t out_step = shape.out_height * shape.out_width * shape.channels;
-    const float* source = x.data_ptr<float>();
-    const float* above = grad_out.data_ptr<float>();
-    at::parallel_for(0, x.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n) {
-        DepthwiseGradInput(shape, above + n * out_step, filter.data_ptr<float>(),
-                           flipped.data_ptr<float>(), grad_x.data_ptr<float>() + n * in_step);
-      }
+    const float* g = above.data_ptr<float>();
+    float* target = grad_x.data_ptr<float>();
+    ForImages(x.size(0), shape, [&](std::int64_t n, float* scratch) {
+      DepthwiseGradInput(shape, g + n * shape.out_size(), taps, reversed, scratch,
+                         target + n * shape.in_size());
     });
-    // By channels, not images: each sum is made by one thread, so it is always the same.
-    constexpr std::int64_t kBlock = 16;
-    const std::int64_t blocks = (shape.channels + kBlock - 1) / kBlock;
-    at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = 0; n < x.size(0); ++n) {
-        DepthwiseGradFilter(shape, source + n * in_step, above + n * out_step,
-                            grad_filter.data_ptr<float>(), begin * kBlock,
-                            std::min(end * kBlock, shape.channels));
-      }
-    });
-    return {grad_x, grad_filter.t().contiguous().view(weight.sizes()), {}};
+    return {grad_x, GradFilter(shape, x, above, weight), {}};
   }
 };
 
@@ -96,8 +130,9 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
 
 at::Tensor DepthwiseConv(const at::Tensor& x, const at::Tensor& weight, int stride) {
   const std::int64_t kernel = weight.size(2), channels = x.size(1);
-  const bool ours = x.scalar_type() == at::kFloat && x.device().is_cpu() && channels % 8 == 0 &&
-                    (kernel == 3 || kernel == 5 || kernel == 7);
+  const bool ours = x.scalar_type() == at::kFloat && x.device().is_cpu() && x.numel() > 0 &&
+                    channels % 8 == 0 && (kernel == 3 || kernel == 5 || kernel == 7) &&
+                    (stride == 1 || stride == 2);
   if (ours) return Depthwise::apply(x, weight, std::int64_t{stride});
   return at::conv2d(x.contiguous(kChannelsLast), weight, {}, stride, kernel / 2, 1, channels)
       .contiguous(kChannelsLast);

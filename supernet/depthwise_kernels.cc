@@ -8,209 +8,270 @@ namespace oqat::supernet {
 
 namespace {
 
-// Vectors run over channels, so every sum adds its taps in the same order whatever the vector
-// width. Blocks of two vectors read whole cache lines.
+// Eight channels of an image at a time are copied to a plane that has columns of zeros on both
+// sides. It fits the first-level cache, and no loop has to look for the border: the small maps of
+// the deeper layers are mostly border.
 
 OQAT_INLINE const Float8& At(const float* p) { return *reinterpret_cast<const Float8*>(p); }
 OQAT_INLINE Float8& At(float* p) { return *reinterpret_cast<Float8*>(p); }
 
-/// Output columns [begin, end) for which every tap lies inside the image.
-struct Interior {
-  std::int64_t begin, end;
+/// plane: [height, width + 2 pad, 8] from eight channels of an image.
+OQAT_INLINE void Pack(const float* image, std::int64_t height, std::int64_t width,
+                      std::int64_t channels, std::int64_t pad, float* plane) {
+  for (std::int64_t y = 0; y < height; ++y) {
+    for (std::int64_t x = 0; x < pad; ++x, plane += 8) At(plane) = Float8{};
+    for (std::int64_t x = 0; x < width; ++x, plane += 8, image += channels) At(plane) = At(image);
+    for (std::int64_t x = 0; x < pad; ++x, plane += 8) At(plane) = Float8{};
+  }
+}
+
+/// Rows of the filter that lie inside an image of `height` rows, for output row `oy`.
+struct FilterRows {
+  std::int64_t begin, end, first;  ///< `first`: image row under filter row 0, may be negative
 };
 
-OQAT_INLINE Interior InteriorOf(const DepthwiseShape& s) {
-  const std::int64_t pad = s.kernel / 2;
-  const std::int64_t begin = std::min((pad + s.stride - 1) / s.stride, s.out_width);
-  const std::int64_t last = s.in_width - s.kernel + pad;
-  const std::int64_t end = last < 0 ? 0 : std::min(last / s.stride + 1, s.out_width);
-  return {begin, std::max(begin, end)};
+template <int kKernel, int kStride>
+OQAT_INLINE FilterRows RowsOf(std::int64_t oy, std::int64_t height) {
+  const std::int64_t first = oy * kStride - kKernel / 2;
+  return {std::max<std::int64_t>(0, -first), std::min<std::int64_t>(kKernel, height - first),
+          first};
 }
 
-/// kColumns neighbouring outputs of kVectors * 8 channels; columns of the image are checked only
-/// where kChecked.
-template <int kVectors, int kColumns, bool kChecked>
-OQAT_INLINE void ForwardTile(const DepthwiseShape& s, const float* x, const float* filter,
-                             float* out, std::int64_t oy, std::int64_t ox, std::int64_t c) {
-  const std::int64_t pad = s.kernel / 2;
-  const std::int64_t iy = oy * s.stride - pad, ix = ox * s.stride - pad;
-  const std::int64_t ky_begin = std::max<std::int64_t>(0, -iy);
-  const std::int64_t ky_end = std::min(s.kernel, s.in_height - iy);
-  const std::int64_t kx_begin = kChecked ? std::max<std::int64_t>(0, -ix) : 0;
-  const std::int64_t kx_end = kChecked ? std::min(s.kernel, s.in_width - ix) : s.kernel;
-  Float8 sum[kColumns][kVectors] = {};
-  for (std::int64_t ky = ky_begin; ky < ky_end; ++ky) {
-    const float* row = x + ((iy + ky) * s.in_width + ix) * s.channels + c;
-    const float* taps = filter + ky * s.kernel * s.channels + c;
-    for (std::int64_t kx = kx_begin; kx < kx_end; ++kx) {
-      for (int v = 0; v < kVectors; ++v) {
-        const Float8 w = At(taps + kx * s.channels + 8 * v);
-        for (int j = 0; j < kColumns; ++j) {
-          sum[j][v] += At(row + (kx + j * s.stride) * s.channels + 8 * v) * w;
-        }
+/// kColumns neighbouring outputs. A loaded input serves every output that it reaches.
+template <int kKernel, int kStride, int kColumns>
+OQAT_INLINE void ForwardTile(const float* plane, std::int64_t plane_row, const float* filter,
+                             FilterRows rows, float* out, std::int64_t out_step) {
+  Float8 sum[kColumns] = {};
+  for (std::int64_t ky = rows.begin; ky < rows.end; ++ky) {
+    const float* row = plane + (rows.first + ky) * plane_row;
+    Float8 taps[kKernel];
+    for (int kx = 0; kx < kKernel; ++kx) taps[kx] = At(filter + (ky * kKernel + kx) * 8);
+#pragma GCC unroll 32
+    for (int i = 0; i < (kColumns - 1) * kStride + kKernel; ++i) {
+      const Float8 x = At(row + i * 8);
+#pragma GCC unroll 8
+      for (int j = 0; j < kColumns; ++j) {
+        const int kx = i - j * kStride;
+        if (kx >= 0 && kx < kKernel) sum[j] += x * taps[kx];
       }
     }
   }
-  for (int j = 0; j < kColumns; ++j) {
-    for (int v = 0; v < kVectors; ++v) {
-      At(out + (oy * s.out_width + ox + j) * s.channels + c + 8 * v) = sum[j][v];
-    }
-  }
+  for (int j = 0; j < kColumns; ++j) At(out + j * out_step) = sum[j];
 }
 
-template <int kVectors>
-OQAT_INLINE void ForwardRow(const DepthwiseShape& s, const float* x, const float* filter,
-                            float* out, std::int64_t oy, std::int64_t c, Interior interior) {
-  std::int64_t ox = 0;
-  for (; ox < interior.begin; ++ox) ForwardTile<kVectors, 1, true>(s, x, filter, out, oy, ox, c);
-  for (; ox + 4 <= interior.end; ox += 4) {
-    ForwardTile<kVectors, 4, false>(s, x, filter, out, oy, ox, c);
-  }
-  for (; ox < s.out_width; ++ox) ForwardTile<kVectors, 1, true>(s, x, filter, out, oy, ox, c);
-}
-
+template <int kKernel, int kStride>
 OQAT_INLINE void ForwardBody(const DepthwiseShape& s, const float* x, const float* filter,
-                             float* out) {
-  const Interior interior = InteriorOf(s);
-  for (std::int64_t oy = 0; oy < s.out_height; ++oy) {
-    std::int64_t c = 0;
-    for (; c + 16 <= s.channels; c += 16) ForwardRow<2>(s, x, filter, out, oy, c, interior);
-    if (c < s.channels) ForwardRow<1>(s, x, filter, out, oy, c, interior);
-  }
-}
-
-/// Strided layers are few: every output's gradient is scattered over the inputs it saw.
-OQAT_INLINE void ScatterBody(const DepthwiseShape& s, const float* grad_out, const float* filter,
-                             float* grad_x) {
-  const std::int64_t pad = s.kernel / 2;
-  std::fill(grad_x, grad_x + s.in_height * s.in_width * s.channels, 0.0F);
-  for (std::int64_t oy = 0; oy < s.out_height; ++oy) {
-    const std::int64_t iy = oy * s.stride - pad;
-    const std::int64_t ky_end = std::min(s.kernel, s.in_height - iy);
-    for (std::int64_t ox = 0; ox < s.out_width; ++ox) {
-      const std::int64_t ix = ox * s.stride - pad;
-      const std::int64_t kx_end = std::min(s.kernel, s.in_width - ix);
-      const float* g = grad_out + (oy * s.out_width + ox) * s.channels;
-      for (std::int64_t ky = std::max<std::int64_t>(0, -iy); ky < ky_end; ++ky) {
-        for (std::int64_t kx = std::max<std::int64_t>(0, -ix); kx < kx_end; ++kx) {
-          float* target = grad_x + ((iy + ky) * s.in_width + ix + kx) * s.channels;
-          const float* w = filter + (ky * s.kernel + kx) * s.channels;
-          for (std::int64_t c = 0; c < s.channels; c += 8) {
-            At(target + c) += At(g + c) * At(w + c);
-          }
-        }
-      }
+                             float* plane, float* out) {
+  constexpr int kPad = kKernel / 2;
+  const std::int64_t plane_row = (s.in_width + 2 * kPad) * 8;
+  for (std::int64_t c = 0; c < s.channels; c += 8, filter += kKernel * kKernel * 8) {
+    Pack(x + c, s.in_height, s.in_width, s.channels, kPad, plane);
+    for (std::int64_t oy = 0; oy < s.out_height; ++oy) {
+      const FilterRows rows = RowsOf<kKernel, kStride>(oy, s.in_height);
+      float* to = out + oy * s.out_width * s.channels + c;
+      std::int64_t ox = 0;
+      const auto tile = [&]<int kColumns>() __attribute__((always_inline)) {
+        ForwardTile<kKernel, kStride, kColumns>(plane + ox * kStride * 8, plane_row, filter, rows,
+                                                to + ox * s.channels, s.channels);
+        ox += kColumns;
+      };
+      while (ox + 6 <= s.out_width) tile.template operator()<6>();
+      if (ox + 4 <= s.out_width) tile.template operator()<4>();
+      if (ox + 2 <= s.out_width) tile.template operator()<2>();
+      if (ox < s.out_width) tile.template operator()<1>();
     }
   }
 }
 
-/// One output row against one filter row, kVectors * 8 channels at once.
-template <int kKernel, int kVectors>
-OQAT_INLINE void GradFilterRow(const DepthwiseShape& s, const float* row, const float* g,
-                               float* taps, Interior interior) {
-  const std::int64_t pad = kKernel / 2;
-  const auto border = [&](std::int64_t ox) __attribute__((always_inline)) {
-    for (std::int64_t kx = 0; kx < kKernel; ++kx) {
-      const std::int64_t ix = ox * s.stride - pad + kx;
-      if (ix < 0 || ix >= s.in_width) continue;
-      for (int v = 0; v < kVectors; ++v) {
-        At(taps + kx * s.channels + 8 * v) +=
-            At(row + ix * s.channels + 8 * v) * At(g + ox * s.channels + 8 * v);
+/// Every output's gradient goes to the inputs it saw.
+template <int kKernel, int kStride>
+OQAT_INLINE void ScatterBody(const DepthwiseShape& s, const float* grad_out, const float* filter,
+                             float* plane, float* grad_x) {
+  constexpr int kPad = kKernel / 2;
+  const std::int64_t plane_row = (s.in_width + 2 * kPad) * 8;
+  for (std::int64_t c = 0; c < s.channels; c += 8, filter += kKernel * kKernel * 8) {
+    std::fill(plane, plane + s.in_height * plane_row, 0.0F);
+    for (std::int64_t oy = 0; oy < s.out_height; ++oy) {
+      const FilterRows rows = RowsOf<kKernel, kStride>(oy, s.in_height);
+      const float* above = grad_out + oy * s.out_width * s.channels + c;
+      for (std::int64_t ky = rows.begin; ky < rows.end; ++ky) {
+        float* row = plane + (rows.first + ky) * plane_row;
+        Float8 taps[kKernel];
+        for (int kx = 0; kx < kKernel; ++kx) taps[kx] = At(filter + (ky * kKernel + kx) * 8);
+        for (std::int64_t ox = 0; ox < s.out_width; ++ox) {
+          const Float8 g = At(above + ox * s.channels);
+          for (int kx = 0; kx < kKernel; ++kx) At(row + (ox * kStride + kx) * 8) += g * taps[kx];
+        }
       }
+    }
+    for (std::int64_t y = 0; y < s.in_height; ++y) {
+      const float* row = plane + y * plane_row + kPad * 8;
+      float* to = grad_x + y * s.in_width * s.channels + c;
+      for (std::int64_t x = 0; x < s.in_width; ++x) At(to + x * s.channels) = At(row + x * 8);
+    }
+  }
+}
+
+/// kColumns outputs' part of one row of the filter's gradient.
+template <int kKernel, int kStride, int kColumns>
+OQAT_INLINE void GradFilterTile(const float* row, const float* above, Float8* sum) {
+  Float8 g[kColumns];
+  for (int j = 0; j < kColumns; ++j) g[j] = At(above + j * 8);
+#pragma GCC unroll 32
+  for (int i = 0; i < (kColumns - 1) * kStride + kKernel; ++i) {
+    const Float8 x = At(row + i * 8);
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumns; ++j) {
+      const int kx = i - j * kStride;
+      if (kx >= 0 && kx < kKernel) sum[kx] += x * g[j];
+    }
+  }
+}
+
+template <int kKernel, int kStride>
+OQAT_INLINE void GradFilterBody(const DepthwiseShape& s, const float* x, const float* grad_out,
+                                float* plane, float* grad_filter) {
+  constexpr int kPad = kKernel / 2;
+  const std::int64_t plane_row = (s.in_width + 2 * kPad) * 8;
+  float* above = plane + s.in_height * plane_row;
+  for (std::int64_t c = 0; c < s.channels; c += 8, grad_filter += kKernel * kKernel * 8) {
+    Pack(x + c, s.in_height, s.in_width, s.channels, kPad, plane);
+    Pack(grad_out + c, s.out_height, s.out_width, s.channels, 0, above);
+    for (std::int64_t ky = 0; ky < kKernel; ++ky) {
+      float* taps = grad_filter + ky * kKernel * 8;
+      Float8 sum[kKernel];
+      for (int kx = 0; kx < kKernel; ++kx) sum[kx] = At(taps + kx * 8);
+      for (std::int64_t oy = 0; oy < s.out_height; ++oy) {
+        const std::int64_t iy = oy * kStride - kPad + ky;
+        if (iy < 0 || iy >= s.in_height) continue;
+        const float* row = plane + iy * plane_row;
+        const float* g = above + oy * s.out_width * 8;
+        std::int64_t ox = 0;
+        for (; ox + 4 <= s.out_width; ox += 4) {
+          GradFilterTile<kKernel, kStride, 4>(row + ox * kStride * 8, g + ox * 8, sum);
+        }
+        for (; ox < s.out_width; ++ox) {
+          GradFilterTile<kKernel, kStride, 1>(row + ox * kStride * 8, g + ox * 8, sum);
+        }
+      }
+      for (int kx = 0; kx < kKernel; ++kx) At(taps + kx * 8) = sum[kx];
+    }
+  }
+}
+
+template <int kValue>
+struct Constant {
+  static constexpr int value = kValue;
+};
+
+/// Calls work(kernel, stride), both as constants.
+template <typename Work>
+OQAT_INLINE void ForShape(const DepthwiseShape& s, const Work& work) {
+  const auto with_stride = [&](auto kernel) __attribute__((always_inline)) {
+    if (s.stride == 1) {
+      work(kernel, Constant<1>{});
+    } else {
+      work(kernel, Constant<2>{});
     }
   };
-  for (std::int64_t ox = 0; ox < interior.begin; ++ox) border(ox);
-  Float8 sum[kKernel][kVectors] = {};
-  for (std::int64_t ox = interior.begin; ox < interior.end; ++ox) {
-    const float* first = row + (ox * s.stride - pad) * s.channels;
-    for (int v = 0; v < kVectors; ++v) {
-      const Float8 above = At(g + ox * s.channels + 8 * v);
-      for (int kx = 0; kx < kKernel; ++kx) {
-        sum[kx][v] += At(first + kx * s.channels + 8 * v) * above;
-      }
-    }
-  }
-  for (int kx = 0; kx < kKernel; ++kx) {
-    for (int v = 0; v < kVectors; ++v) At(taps + kx * s.channels + 8 * v) += sum[kx][v];
-  }
-  for (std::int64_t ox = interior.end; ox < s.out_width; ++ox) border(ox);
-}
-
-template <int kKernel>
-OQAT_INLINE void GradFilterBody(const DepthwiseShape& s, const float* x, const float* grad_out,
-                                float* grad_filter, std::int64_t begin, std::int64_t end) {
-  const Interior interior = InteriorOf(s);
-  for (std::int64_t oy = 0; oy < s.out_height; ++oy) {
-    for (std::int64_t c = begin; c < end; c += 16) {
-      const float* g = grad_out + oy * s.out_width * s.channels + c;
-      for (std::int64_t ky = 0; ky < kKernel; ++ky) {
-        const std::int64_t iy = oy * s.stride - kKernel / 2 + ky;
-        if (iy < 0 || iy >= s.in_height) continue;
-        const float* row = x + iy * s.in_width * s.channels + c;
-        float* taps = grad_filter + ky * kKernel * s.channels + c;
-        if (c + 16 <= end) {
-          GradFilterRow<kKernel, 2>(s, row, g, taps, interior);
-        } else {
-          GradFilterRow<kKernel, 1>(s, row, g, taps, interior);
-        }
-      }
-    }
-  }
-}
-
-OQAT_INLINE void GradFilterAny(const DepthwiseShape& s, const float* x, const float* grad_out,
-                               float* grad_filter, std::int64_t begin, std::int64_t end) {
   switch (s.kernel) {
-    case 3: GradFilterBody<3>(s, x, grad_out, grad_filter, begin, end); break;
-    case 5: GradFilterBody<5>(s, x, grad_out, grad_filter, begin, end); break;
-    default: GradFilterBody<7>(s, x, grad_out, grad_filter, begin, end); break;
+    case 3: with_stride(Constant<3>{}); break;
+    case 5: with_stride(Constant<5>{}); break;
+    default: with_stride(Constant<7>{}); break;
   }
 }
 
-OQAT_AVX2 void ForwardAvx2(const DepthwiseShape& s, const float* x, const float* filter,
-                           float* out) {
-  ForwardBody(s, x, filter, out);
+OQAT_INLINE void Forward(const DepthwiseShape& s, const float* x, const float* filter,
+                         float* scratch, float* out) {
+  ForShape(
+      s, [&](auto kernel, auto stride) __attribute__((always_inline)) {
+        ForwardBody<kernel.value, stride.value>(s, x, filter, scratch, out);
+      });
 }
 
-OQAT_AVX2 void ScatterAvx2(const DepthwiseShape& s, const float* grad_out, const float* filter,
-                           float* grad_x) {
-  ScatterBody(s, grad_out, filter, grad_x);
+OQAT_INLINE void Scatter(const DepthwiseShape& s, const float* grad_out, const float* filter,
+                         float* scratch, float* grad_x) {
+  ForShape(
+      s, [&](auto kernel, auto stride) __attribute__((always_inline)) {
+        ScatterBody<kernel.value, stride.value>(s, grad_out, filter, scratch, grad_x);
+      });
 }
 
-OQAT_AVX2 void GradFilterAvx2(const DepthwiseShape& s, const float* x, const float* grad_out,
-                              float* grad_filter, std::int64_t begin, std::int64_t end) {
-  GradFilterAny(s, x, grad_out, grad_filter, begin, end);
+OQAT_INLINE void GradFilter(const DepthwiseShape& s, const float* x, const float* grad_out,
+                            float* scratch, float* grad_filter) {
+  ForShape(
+      s, [&](auto kernel, auto stride) __attribute__((always_inline)) {
+        GradFilterBody<kernel.value, stride.value>(s, x, grad_out, scratch, grad_filter);
+      });
+}
+
+OQAT_FMA void ForwardFma(const DepthwiseShape& s, const float* x, const float* filter,
+                         float* scratch, float* out) {
+  Forward(s, x, filter, scratch, out);
+}
+
+OQAT_FMA void ScatterFma(const DepthwiseShape& s, const float* grad_out, const float* filter,
+                         float* scratch, float* grad_x) {
+  Scatter(s, grad_out, filter, scratch, grad_x);
+}
+
+OQAT_FMA void GradFilterFma(const DepthwiseShape& s, const float* x, const float* grad_out,
+                            float* scratch, float* grad_filter) {
+  GradFilter(s, x, grad_out, scratch, grad_filter);
 }
 
 }  // namespace
 
+void PackFilter(const float* weight, std::int64_t channels, std::int64_t taps, bool flip,
+                float* packed) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t t = 0; t < taps; ++t) {
+      const std::int64_t from = flip ? taps - 1 - t : t;
+      packed[(c / 8 * taps + t) * 8 + c % 8] = weight[c * taps + from];
+    }
+  }
+}
+
+void UnpackFilter(const float* packed, std::int64_t channels, std::int64_t taps, float* weight) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t t = 0; t < taps; ++t) {
+      weight[c * taps + t] = packed[(c / 8 * taps + t) * 8 + c % 8];
+    }
+  }
+}
+
+std::int64_t DepthwiseScratch(const DepthwiseShape& s) {
+  const std::int64_t pad = s.kernel / 2;
+  return 8 * (s.in_height * (s.in_width + 2 * pad) + s.out_height * (s.out_width + 2 * pad));
+}
+
 void DepthwiseForward(const DepthwiseShape& shape, const float* x, const float* filter,
-                      float* out) {
-  if (OQAT_HAS_AVX2()) {
-    ForwardAvx2(shape, x, filter, out);
+                      float* scratch, float* out) {
+  if (OQAT_HAS_FMA()) {
+    ForwardFma(shape, x, filter, scratch, out);
   } else {
-    ForwardBody(shape, x, filter, out);
+    Forward(shape, x, filter, scratch, out);
   }
 }
 
 void DepthwiseGradInput(const DepthwiseShape& shape, const float* grad_out, const float* filter,
-                        const float* flipped, float* grad_x) {
+                        const float* flipped, float* scratch, float* grad_x) {
   if (shape.stride == 1) {
     // Same size in and out: the gradient is the convolution with the flipped filter.
-    DepthwiseForward(shape, grad_out, flipped, grad_x);
-  } else if (OQAT_HAS_AVX2()) {
-    ScatterAvx2(shape, grad_out, filter, grad_x);
+    DepthwiseForward(shape, grad_out, flipped, scratch, grad_x);
+  } else if (OQAT_HAS_FMA()) {
+    ScatterFma(shape, grad_out, filter, scratch, grad_x);
   } else {
-    ScatterBody(shape, grad_out, filter, grad_x);
+    Scatter(shape, grad_out, filter, scratch, grad_x);
   }
 }
 
 void DepthwiseGradFilter(const DepthwiseShape& shape, const float* x, const float* grad_out,
-                         float* grad_filter, std::int64_t begin, std::int64_t end) {
-  if (OQAT_HAS_AVX2()) {
-    GradFilterAvx2(shape, x, grad_out, grad_filter, begin, end);
+                         float* scratch, float* grad_filter) {
+  if (OQAT_HAS_FMA()) {
+    GradFilterFma(shape, x, grad_out, scratch, grad_filter);
   } else {
-    GradFilterAny(shape, x, grad_out, grad_filter, begin, end);
+    GradFilter(shape, x, grad_out, scratch, grad_filter);
   }
 }
 

@@ -5,7 +5,6 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/hardsigmoid.h>
-#include <ATen/ops/hardswish.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/relu.h>
@@ -13,8 +12,10 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "base/error.h"
+#include "supernet/batch_norm.h"
 #include "supernet/depthwise.h"
 #include "supernet/lsq.h"
+#include "supernet/pointwise.h"
 
 namespace oqat::supernet {
 
@@ -23,8 +24,8 @@ namespace {
 constexpr double kBatchNormEps = 1e-5;
 constexpr double kBatchNormMomentum = 0.1;
 
-at::Tensor Activate(const at::Tensor& x, space::Activation activation) {
-  return activation == space::Activation::kRelu ? at::relu(x) : at::hardswish(x);
+Rectifier RectifierOf(space::Activation activation) {
+  return activation == space::Activation::kRelu ? Rectifier::kRelu : Rectifier::kHSwish;
 }
 
 /// Normalises with the batch's own statistics and adds them to the sums.
@@ -45,17 +46,16 @@ at::Tensor NormalizeAndCollect(const BatchNormLayer& bn, const at::Tensor& x, co
   return at::batch_norm(x, w, b, flat, variance, false, 0, kBatchNormEps, false);
 }
 
-at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, const Pass& pass) {
-  const std::int64_t channels = x.size(1);
-  const at::Tensor w = bn.weight.narrow(0, 0, channels);
-  const at::Tensor b = bn.bias.narrow(0, 0, channels);
-  if (pass.batch_norm == BatchNormMode::kRecalibrate) {
-    return NormalizeAndCollect(bn, x, w, b, (*pass.statistics)[&bn]);
-  }
-  return at::batch_norm(
-      x, w, b, bn.running_mean.narrow(0, 0, channels), bn.running_var.narrow(0, 0, channels),
-      pass.batch_norm == BatchNormMode::kTraining, kBatchNormMomentum, kBatchNormEps, false);
-}
+/// The part of a convolution that a subnet uses.
+struct UsedConv {
+  UsedConv(ConvLayer& conv, int out_channels, int in_channels, int kernel_size = 1, int by = 1)
+      : layer(conv), out(out_channels), in(in_channels), kernel(kernel_size), stride(by) {}
+
+  StepPair steps() const { return layer.StepsOf({out, layer.depthwise ? 1 : in, kernel}); }
+
+  ConvLayer& layer;
+  int out, in, kernel, stride;
+};
 
 /// The weight step comes from the whole tensor, which is the largest subnet's weight: every kernel
 /// size and width shares it.
@@ -71,20 +71,50 @@ void InitializeSteps(ConvLayer& conv, const at::Tensor& x, const Pass& pass) {
   conv.fresh_steps = false;
 }
 
-at::Tensor RunConv(ConvLayer& conv, const at::Tensor& x, int out, int kernel, int stride,
-                   const Pass& pass) {
-  const int in = static_cast<int>(x.size(1));
-  at::Tensor input = x;
-  at::Tensor weight = ActiveWeight(conv, out, in, kernel);
-  if (pass.bits < 32) {
-    if (conv.fresh_steps && pass.batch_norm == BatchNormMode::kTraining) {
-      InitializeSteps(conv, x, pass);
-    }
-    const StepPair steps = conv.StepsOf({out, conv.depthwise ? 1 : in, kernel});
-    input = LsqQuantize(x, steps.activation, ActivationCodes(pass.bits, conv.signed_input));
-    weight = LsqQuantize(weight, steps.weight, WeightCodes(pass.bits));
+/// x as `conv` wants its input: quantized.
+at::Tensor QuantizeInput(const UsedConv& conv, const at::Tensor& x, const Pass& pass) {
+  if (pass.bits == 32) return x;
+  if (conv.layer.fresh_steps && pass.batch_norm == BatchNormMode::kTraining) {
+    InitializeSteps(conv.layer, x, pass);
   }
-  return conv.depthwise ? DepthwiseConv(input, weight, stride) : at::conv2d(input, weight);
+  return LsqQuantize(x, conv.steps().activation,
+                     ActivationCodes(pass.bits, conv.layer.signed_input));
+}
+
+/// BatchNorm, rectifier, and either a sum with `residual` or the quantizer of the convolution
+/// `next`; null and undefined: none of it.
+at::Tensor RunBatchNorm(const BatchNormLayer& bn, const at::Tensor& x, Rectifier rectifier,
+                        const UsedConv* next, const at::Tensor& residual, const Pass& pass) {
+  const std::int64_t channels = x.size(1);
+  const at::Tensor w = bn.weight.narrow(0, 0, channels);
+  const at::Tensor b = bn.bias.narrow(0, 0, channels);
+  const at::Tensor mean = bn.running_mean.narrow(0, 0, channels);
+  const at::Tensor var = bn.running_var.narrow(0, 0, channels);
+  at::Tensor y;
+  if (pass.batch_norm == BatchNormMode::kTraining) {
+    Epilogue epilogue{rectifier, residual, {}, {}};
+    // The first pass needs the values before the quantizer, to set its step size.
+    const bool fuse = next != nullptr && pass.bits < 32 && !next->layer.fresh_steps;
+    if (fuse) {
+      epilogue.step = next->steps().activation;
+      epilogue.range = ActivationCodes(pass.bits, next->layer.signed_input);
+    }
+    y = TrainingBatchNorm(x, w, b, mean, var, kBatchNormMomentum, kBatchNormEps, epilogue);
+    return fuse || next == nullptr ? y : QuantizeInput(*next, y, pass);
+  }
+  y = pass.batch_norm == BatchNormMode::kRecalibrate
+          ? NormalizeAndCollect(bn, x, w, b, (*pass.statistics)[&bn])
+          : at::batch_norm(x, w, b, mean, var, false, 0, kBatchNormEps, false);
+  y = Rectified(y, rectifier);
+  if (residual.defined()) y = y + residual;
+  return next == nullptr ? y : QuantizeInput(*next, y, pass);
+}
+
+/// x is quantized already.
+at::Tensor RunConv(const UsedConv& conv, const at::Tensor& x, const Pass& pass) {
+  at::Tensor weight = ActiveWeight(conv.layer, conv.out, conv.in, conv.kernel);
+  if (pass.bits < 32) weight = LsqQuantize(weight, conv.steps().weight, WeightCodes(pass.bits));
+  return conv.layer.depthwise ? DepthwiseConv(x, weight, conv.stride) : PointwiseConv(x, weight);
 }
 
 at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, int squeezed) {
@@ -101,17 +131,28 @@ at::Tensor RunSqueezeExcite(const SqueezeExciteLayer& se, const at::Tensor& x, i
 
 at::Tensor RunBlock(BlockLayers& layers, const space::BlockPlan& block, const at::Tensor& x,
                     const Pass& pass) {
-  at::Tensor y = x;
+  const Rectifier rectifier = RectifierOf(block.activation);
+  const UsedConv depth(layers.depth, block.mid, block.mid, block.kernel, block.stride);
+  const UsedConv project(layers.project, block.out, block.mid);
+  at::Tensor y;
   if (block.expand) {
-    y = RunConv(layers.expand, y, block.mid, 1, 1, pass);
-    y = Activate(RunBatchNorm(layers.expand_bn, y, pass), block.activation);
+    const UsedConv expand(layers.expand, block.mid, block.in);
+    y = RunConv(expand, QuantizeInput(expand, x, pass), pass);
+    y = RunBatchNorm(layers.expand_bn, y, rectifier, &depth, {}, pass);
+  } else {
+    y = QuantizeInput(depth, x, pass);
   }
-  y = RunConv(layers.depth, y, block.mid, block.kernel, block.stride, pass);
-  y = Activate(RunBatchNorm(layers.depth_bn, y, pass), block.activation);
-  if (block.squeeze_excite) y = RunSqueezeExcite(layers.squeeze_excite, y, block.squeezed());
-  y = RunConv(layers.project, y, block.out, 1, 1, pass);
-  y = RunBatchNorm(layers.project_bn, y, pass);
-  return block.shortcut ? y + x : y;
+  y = RunConv(depth, y, pass);
+  if (block.squeeze_excite) {
+    y = RunBatchNorm(layers.depth_bn, y, rectifier, nullptr, {}, pass);
+    y = RunSqueezeExcite(layers.squeeze_excite, y, block.squeezed());
+    y = QuantizeInput(project, y, pass);
+  } else {
+    y = RunBatchNorm(layers.depth_bn, y, rectifier, &project, {}, pass);
+  }
+  y = RunConv(project, y, pass);
+  return RunBatchNorm(layers.project_bn, y, Rectifier::kNone, nullptr,
+                      block.shortcut ? x : at::Tensor(), pass);
 }
 
 class Wiring {
@@ -226,17 +267,21 @@ at::Tensor ActiveWeight(const ConvLayer& conv, int out, int in, int kernel) {
 
 at::Tensor RunNet(NetLayers& net, const std::vector<space::BlockPlan>& plan, const at::Tensor& x,
                   const Pass& pass) {
-  constexpr auto kHSwish = space::Activation::kHSwish;
   at::Tensor y = x.contiguous(at::MemoryFormat::ChannelsLast);
   y = at::conv2d(y, net.stem_weight, {}, net.stem_stride, 1);
-  y = Activate(RunBatchNorm(net.stem_bn, y, pass), kHSwish);
+  y = RunBatchNorm(net.stem_bn, y, Rectifier::kHSwish, nullptr, {}, pass);
   for (const space::BlockPlan& block : plan) y = RunBlock(net.blocks[block.index], block, y, pass);
-  const int expanded = static_cast<int>(net.final_expand.weight.size(0));
-  y = RunConv(net.final_expand, y, expanded, 1, 1, pass);
-  y = Activate(RunBatchNorm(net.final_bn, y, pass), kHSwish);
-  y = y.mean({2, 3}, true);
-  y = RunConv(net.feature_mix, y, static_cast<int>(net.feature_mix.weight.size(0)), 1, 1, pass);
-  y = Activate(y, kHSwish);
+  const auto channels = [](const at::Tensor& weight, int dim) {
+    return static_cast<int>(weight.size(dim));
+  };
+  const UsedConv expand(net.final_expand, channels(net.final_expand.weight, 0),
+                        channels(net.final_expand.weight, 1));
+  const UsedConv mix(net.feature_mix, channels(net.feature_mix.weight, 0),
+                     channels(net.feature_mix.weight, 1));
+  y = RunConv(expand, QuantizeInput(expand, y, pass), pass);
+  y = RunBatchNorm(net.final_bn, y, Rectifier::kHSwish, nullptr, {}, pass);
+  y = RunConv(mix, QuantizeInput(mix, y.mean({2, 3}, true), pass), pass);
+  y = Rectified(y, Rectifier::kHSwish);
   return at::linear(y.flatten(1), net.classifier_weight, net.classifier_bias);
 }
 

@@ -70,6 +70,7 @@ struct Recipe {
   std::string data;          ///< default of --data; may be empty
   int image_size = 0;        ///< pixels; 0: the space's largest resolution
   artifacts::SplitOptions split;
+  std::int64_t train_images = 0;  ///< of those left to train on, from a shuffle's start; 0: all
   std::vector<RecipeStage> stages;
   std::string initial_checkpoint;  ///< file that the first stage starts from; may be empty
 
@@ -102,6 +103,7 @@ struct Recipe {
   double evaluation_every = 1;  ///< epochs between evaluations within a stage; 0: at its end only
   std::int64_t evaluation_images = 1000;  ///< search images per subnet; 0: all
   int evaluation_random_subnets = 3;      ///< at the end of a stage
+  std::int64_t test_images = 0;           ///< test images per subnet at the end of a stage; 0: all
 };
 
 std::vector<std::string> RecipePresetNames();

@@ -169,6 +169,7 @@ Recipe RecipeFromJson(const Json& json) {
   r.data = reader.String("data", r.data);
   r.image_size = static_cast<int>(reader.Int("image_size", 0, 1024, r.image_size));
   if (reader.Has("split")) r.split = SplitFromJson(reader.Get("split"), "recipe.split");
+  r.train_images = reader.Int("train_images", 0, kMaxImages, r.train_images);
   const Json& stages = reader.Get("stages");
   if (!stages.is_array() || stages.empty()) {
     throw InvalidField("recipe.stages", stages.dump(), "a non-empty array of stages");
@@ -184,6 +185,7 @@ Recipe RecipeFromJson(const Json& json) {
   r.evaluation_images = reader.Int("evaluation_images", 0, kMaxImages, r.evaluation_images);
   r.evaluation_random_subnets = static_cast<int>(
       reader.Int("evaluation_random_subnets", 0, 1000, r.evaluation_random_subnets));
+  r.test_images = reader.Int("test_images", 0, kMaxImages, r.test_images);
   reader.Finish();
   return r;
 }
@@ -207,6 +209,7 @@ Json RecipeToJson(const Recipe& r) {
             {"search", r.split.search},
             {"test", r.split.test},
             {"seed", r.split.seed}}},
+          {"train_images", r.train_images},
           {"stages", stages},
           {"initial_checkpoint", r.initial_checkpoint},
           {"momentum", r.momentum},
@@ -242,7 +245,8 @@ Json RecipeToJson(const Recipe& r) {
           {"activation_range", artifacts::ActivationRangeName(r.activation_range)},
           {"evaluation_every", r.evaluation_every},
           {"evaluation_images", r.evaluation_images},
-          {"evaluation_random_subnets", r.evaluation_random_subnets}};
+          {"evaluation_random_subnets", r.evaluation_random_subnets},
+          {"test_images", r.test_images}};
 }
 
 }  // namespace oqat::supernet

@@ -52,13 +52,13 @@ std::string StageName(int bits);
 /// printf into a string of at most 255 characters.
 std::string Format(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-/// Measures subnets of `net` on search images and logs them; `epoch`: within the stage, absent at
-/// its end.
-std::vector<SubnetScore> ScoreSubnets(RunContext& run, const ElasticNet& net, bool with_random,
+/// Measures subnets of `net` on search images and logs them; `epoch`: within the stage; absent at
+/// its end, where random subnets and the test images are measured, too.
+std::vector<SubnetScore> ScoreSubnets(RunContext& run, const ElasticNet& net,
                                       std::optional<double> epoch);
 
 /// Images that ScoreSubnets pushes through, calibration included.
-double ImagesScored(const RunContext& run, bool with_random);
+double ImagesScored(const RunContext& run, bool stage_end);
 
 /// Trains stage `run.state.stage` from `run.state.steps` on; saves the state now and then.
 /// `teacher`: the float teacher, or null. Throws Error CANCELLED once the request's `stop` is set

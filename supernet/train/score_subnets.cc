@@ -8,9 +8,14 @@
 namespace oqat::supernet {
 namespace {
 
-std::int64_t ImagesPerSubnet(const RunContext& run) {
-  const std::int64_t all = run.data.evaluation_set.search.count();
-  return run.recipe.evaluation_images == 0 ? all : std::min(all, run.recipe.evaluation_images);
+std::int64_t AtMost(std::int64_t wanted, std::int64_t available) {
+  return wanted == 0 ? available : std::min(available, wanted);
+}
+std::int64_t SearchImages(const RunContext& run) {
+  return AtMost(run.recipe.evaluation_images, run.data.evaluation_set.search.count());
+}
+std::int64_t TestImages(const RunContext& run) {
+  return AtMost(run.recipe.test_images, run.data.evaluation_set.test.count());
 }
 
 /// The middle choice everywhere.
@@ -44,21 +49,28 @@ std::vector<SubnetScore> SubnetsToScore(const RunContext& run, int bits, bool wi
 
 }  // namespace
 
-double ImagesScored(const RunContext& run, bool with_random) {
-  const int subnets = 3 + (with_random ? run.recipe.evaluation_random_subnets : 0);
-  return static_cast<double>(subnets *
-                             (ImagesPerSubnet(run) + run.data.evaluation_set.calibration.count()));
+double ImagesScored(const RunContext& run, bool stage_end) {
+  const int subnets = 3 + (stage_end ? run.recipe.evaluation_random_subnets : 0);
+  const std::int64_t calibration = run.data.evaluation_set.calibration.count();
+  std::int64_t images = calibration + SearchImages(run);
+  if (stage_end) images += calibration + TestImages(run);
+  return static_cast<double>(subnets * images);
 }
 
-std::vector<SubnetScore> ScoreSubnets(RunContext& run, const ElasticNet& net, bool with_random,
+std::vector<SubnetScore> ScoreSubnets(RunContext& run, const ElasticNet& net,
                                       std::optional<double> epoch) {
   const double begin = run.Elapsed();
-  artifacts::EvaluationProtocol protocol;
-  protocol.images = ImagesPerSubnet(run);
-  std::vector<SubnetScore> scores = SubnetsToScore(run, net->bits(), with_random);
+  const bool stage_end = !epoch;
+  const auto evaluate = [&](const SubnetScore& score, artifacts::Split split, std::int64_t images) {
+    artifacts::EvaluationProtocol protocol;
+    protocol.split = split;
+    protocol.images = images;
+    return EvaluateNet(*net, run.normalization, score.architecture, run.data.evaluation_set,
+                       protocol);
+  };
+  std::vector<SubnetScore> scores = SubnetsToScore(run, net->bits(), stage_end);
   for (SubnetScore& score : scores) {
-    const auto result =
-        EvaluateNet(*net, run.normalization, score.architecture, run.data.evaluation_set, protocol);
+    const auto result = evaluate(score, artifacts::Split::kSearch, SearchImages(run));
     score.top1 = result.top1;
     score.loss = result.loss;
     score.images = result.images;
@@ -71,9 +83,13 @@ std::vector<SubnetScore> ScoreSubnets(RunContext& run, const ElasticNet& net, bo
                  {"loss", score.loss},
                  {"images", score.images}};
     if (epoch) line["epoch"] = *epoch;
+    if (stage_end) {
+      score.test_top1 = evaluate(score, artifacts::Split::kTest, TestImages(run)).top1;
+      line["test_top1"] = score.test_top1;
+    }
     run.folder->Log(line);
   }
-  run.plan->EvaluationTook(ImagesScored(run, with_random), run.Elapsed() - begin);
+  run.plan->EvaluationTook(ImagesScored(run, stage_end), run.Elapsed() - begin);
   return scores;
 }
 

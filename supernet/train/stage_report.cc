@@ -9,7 +9,8 @@ Json StageReportToJson(const StageReport& report) {
                       {"architecture", space::ArchitectureToJson(score.architecture)},
                       {"top1", score.top1},
                       {"loss", score.loss},
-                      {"images", score.images}});
+                      {"images", score.images},
+                      {"test_top1", score.test_top1}});
   }
   return {{"bits", report.bits},        {"file", report.file},     {"sha256", report.sha256},
           {"steps", report.steps},      {"epochs", report.epochs}, {"seconds", report.seconds},
@@ -38,6 +39,7 @@ StageReport StageReportFromJson(const space::SearchSpace& space, const Json& jso
     score.top1 = one.Number("top1", 0, 1);
     score.loss = one.Number("loss", 0, 1e300);
     score.images = one.Int("images", 0, INT64_MAX);
+    score.test_top1 = one.Number("test_top1", 0, 1);
     one.Finish();
     report.scores.push_back(std::move(score));
   }

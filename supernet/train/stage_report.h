@@ -15,6 +15,7 @@ struct SubnetScore {
   double top1 = 0;  ///< on search images, BatchNorm recalibrated
   double loss = 0;  ///< nats
   std::int64_t images = 0;
+  double test_top1 = 0;  ///< on test images; at the end of a stage
 };
 
 struct StageReport {

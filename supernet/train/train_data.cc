@@ -41,6 +41,13 @@ TrainData LoadTrainData(const Recipe& recipe, const space::SearchSpace& space, b
                        std::to_string(space.num_classes) + " classes (space " + space.name + ")");
   }
   result.split = artifacts::SplitTrainImages(result.data.train.count(), recipe.split);
+  if (recipe.train_images > 0) {
+    if (recipe.train_images > static_cast<std::int64_t>(result.split.train.size())) {
+      throw InvalidField("recipe.train_images", std::to_string(recipe.train_images),
+                         "0 (all) to " + std::to_string(result.split.train.size()));
+    }
+    result.split.train.resize(static_cast<std::size_t>(recipe.train_images));
+  }
   result.evaluation_set = artifacts::BuildEvaluationSet(result.data, recipe.split);
   result.normalization = MeasureNormalization(result.data.train, result.split.train);
   result.sha256 = Fingerprint(result.data);

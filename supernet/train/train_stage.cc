@@ -170,7 +170,7 @@ void Stage::AfterEpoch(double rate) {
   // The end of the stage is measured more thoroughly anyway.
   const bool last = state.progress >= 1 - 0.5 / steps_;
   if (every > 0 && !last && std::floor(epoch / every) > std::floor((epoch - 1) / every)) {
-    for (const SubnetScore& score : ScoreSubnets(run_, net_, false, epoch)) {
+    for (const SubnetScore& score : ScoreSubnets(run_, net_, epoch)) {
       line += Format(", %s %.1f %%", score.name.c_str(), 100 * score.top1);
     }
   }

@@ -55,7 +55,8 @@ void Run::Prepare() {
       throw InvalidField("recipe.initial_checkpoint", "space " + initial_->space.name,
                          "a checkpoint of the recipe's space " + run_.space.name);
     }
-    if (initial_->activation_range != recipe().activation_range) {
+    // Float weights have no such range.
+    if (initial_->bits < 32 && initial_->activation_range != recipe().activation_range) {
       throw InvalidField(
           "recipe.activation_range", artifacts::ActivationRangeName(recipe().activation_range),
           "the initial checkpoint's " +
@@ -246,10 +247,10 @@ void Run::FinishStage(const ElasticNet& net) {
                     {"epochs", report.epochs},
                     {"seconds", report.seconds},
                     {"sha256", report.sha256}});
-  report.scores = ScoreSubnets(run_, net, true, std::nullopt);
+  report.scores = ScoreSubnets(run_, net, std::nullopt);
   for (const SubnetScore& score : report.scores) {
-    run_.Say(Format("  %-10s top1 %5.2f %%  loss %.3f", score.name.c_str(), 100 * score.top1,
-                    score.loss));
+    run_.Say(Format("  %-10s top1 %5.2f %%  loss %.3f  test top1 %5.2f %%", score.name.c_str(),
+                    100 * score.top1, score.loss, 100 * score.test_top1));
   }
   run_.plan->StageOver(state.stage);
   state.finished.push_back(StageReportToJson(report));

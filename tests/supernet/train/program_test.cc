@@ -139,7 +139,7 @@ TEST_F(ProgramTest, KilledAnywhereItEndsWithTheSameBits) {
   ASSERT_EQ(OqatTrain(command + "/whole").exit_code, 0);
   int killed = 0;
   // Longer and longer, until it gets through.
-  for (int tenths = 2; tenths < 600; tenths += 2) {
+  for (int tenths = 8; tenths < 600; tenths += 6) {
     const std::string line = "timeout -s KILL " + std::to_string(tenths / 10) + "." +
                              std::to_string(tenths % 10) + " " + OQAT_BIN_DIR + "/oqat-train " +
                              command + "/killed >/dev/null 2>&1";

@@ -85,6 +85,9 @@ TEST_F(TrainerTest, ScoresAreWhatAWorkerWouldMeasure) {
     const auto result = evaluator.Evaluate(score.architecture, set, protocol);
     EXPECT_EQ(result.top1, score.top1);
     EXPECT_EQ(result.loss, score.loss);
+    artifacts::EvaluationProtocol on_test;
+    on_test.split = artifacts::Split::kTest;
+    EXPECT_EQ(evaluator.Evaluate(score.architecture, set, on_test).top1, score.test_top1);
   }
 }
 
@@ -195,6 +198,7 @@ TEST(Trainer, BadRequestsAreRefusedBeforeAnyTraining) {
   EXPECT_EQ(code([](auto& r) { r.recipe.data = "cifar10:/nowhere"; }), Code::kNotFound);
   EXPECT_EQ(code([](auto& r) { r.recipe.space = "no-such-space"; }), Code::kNotFound);
   EXPECT_EQ(code([](auto& r) { r.recipe.space = "oqa-mbv3-w1.0"; }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](auto& r) { r.recipe.train_images = 241; }), Code::kInvalidArgument);
   EXPECT_EQ(code([](auto& r) { r.recipe.split.search = 300; }), Code::kInvalidArgument);
   EXPECT_EQ(code([](auto& r) { r.recipe.stages[0].batch_size = 1000; }), Code::kInvalidArgument);
   EXPECT_EQ(code([](auto& r) { r.recipe.stages.resize(1); }), Code::kInvalidArgument);
