@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kMaxImageSize = 4096;
 constexpr std::string_view kKinds =
-    "imagefolder:DIR, cifar10:DIR, mnist:DIR, synthetic[:train=N,test=N]";
+    "imagefolder:DIR, cifar10:DIR, mnist:DIR, packed:FILE, synthetic[:train=N,test=N]";
 
 std::vector<std::int64_t> ShuffledIndices(std::int64_t count, RandomStream random) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
@@ -41,14 +41,16 @@ Dataset LoadDataset(const std::string& spec, const DatasetOptions& options) {
   }
   const std::size_t colon = std::min(spec.find(':'), spec.size());
   const std::string kind = spec.substr(0, colon);
-  const std::string folder = colon < spec.size() ? spec.substr(colon + 1) : "";
-  const bool takes_folder = kind == "imagefolder" || kind == "cifar10" || kind == "mnist";
-  if (takes_folder ? folder.empty() : kind != "synthetic") {
+  const std::string path = colon < spec.size() ? spec.substr(colon + 1) : "";
+  const bool takes_path =
+      kind == "imagefolder" || kind == "cifar10" || kind == "mnist" || kind == "packed";
+  if (takes_path ? path.empty() : kind != "synthetic") {
     throw InvalidField("data", "\"" + spec + "\"", kKinds);
   }
-  Dataset dataset = kind == "imagefolder" ? LoadImageFolder(folder, options)
-                    : kind == "cifar10"   ? LoadCifar10(folder, options)
-                    : kind == "mnist"     ? LoadMnist(folder, options)
+  Dataset dataset = kind == "imagefolder" ? LoadImageFolder(path, options)
+                    : kind == "cifar10"   ? LoadCifar10(path, options)
+                    : kind == "mnist"     ? LoadMnist(path, options)
+                    : kind == "packed"    ? LoadPacked(path, options)
                                           : LoadSynthetic(spec.substr(kind.size()), options);
   dataset.spec = spec;
   return dataset;

@@ -19,8 +19,8 @@ struct Dataset {
 };
 
 struct DatasetOptions {
-  int image_size = 32;        ///< every image is resized (centre-cropped to a square first) to this
-  std::uint64_t seed = 1;     ///< for `synthetic`
+  int image_size = 32;     ///< every image is resized (centre-cropped to a square first) to this
+  std::uint64_t seed = 1;  ///< for `synthetic`
   /// Called now and then with (done, total images); may be empty.
   std::function<void(std::int64_t, std::int64_t)> progress = {};
 };
@@ -29,9 +29,11 @@ struct DatasetOptions {
 ///   imagefolder:DIR   train/ and test/ (or val/), a folder per class, JPEG and PNG
 ///   cifar10:DIR       the official binary files data_batch_1..5.bin, test_batch.bin
 ///   mnist:DIR         IDX files, plain or .gz (also Fashion-MNIST); grey copied to RGB
+///   packed:FILE       written by `oqat-train pack` (artifacts/packed_dataset.h)
 ///   synthetic[:train=N,test=N]   built in: ten classes of textured shapes, seeded
 /// Throws Error: INVALID_ARGUMENT for an unknown kind (listing the kinds), NOT_FOUND for missing
-/// folders or files, DATA_LOSS naming an image that cannot be read.
+/// folders or files, DATA_LOSS naming an image that cannot be read, FAILED_PRECONDITION for
+/// a kind of file that this build has no library for.
 Dataset LoadDataset(const std::string& spec, const DatasetOptions& options);
 
 /// The number of training images a split holds out, and how they are chosen.

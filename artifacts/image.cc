@@ -71,6 +71,17 @@ void Columns(const std::uint32_t* rows, const std::vector<Taps>& taps, std::size
 
 }  // namespace
 
+ResizeWeights WeightsOfResize(int from, int to) {
+  ResizeWeights result{to < from ? from : std::int64_t{2} * to, {}};
+  for (const Taps& taps : to < from ? AreaTaps(from, to) : LinearTaps(from, to)) {
+    const std::size_t begin = result.weights.size();
+    result.weights.resize(begin + static_cast<std::size_t>(from));
+    std::copy(taps.weights.begin(), taps.weights.end(),
+              result.weights.begin() + static_cast<std::ptrdiff_t>(begin) + taps.first);
+  }
+  return result;
+}
+
 void ResizeSquare(const std::uint8_t* source, int from, std::uint8_t* target, int to) {
   if (from == to) {
     std::memcpy(target, source, std::size_t{3} * from * from);

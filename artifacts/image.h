@@ -25,4 +25,13 @@ struct ImageSet {
 /// when growing, half-pixel centres, rounded half up. Integer-exact on every machine.
 void ResizeSquare(const std::uint8_t* source, int from, std::uint8_t* target, int to);
 
+/// What ResizeSquare computes along one axis: row-major integer weights [to, from], each row of sum
+/// `unit`. With n the weighted sum along both axes, a target byte is (n + unit^2 / 2) / unit^2,
+/// rounded down.
+struct ResizeWeights {
+  std::int64_t unit = 1;
+  std::vector<std::int64_t> weights;
+};
+ResizeWeights WeightsOfResize(int from, int to);
+
 }  // namespace oqat::artifacts

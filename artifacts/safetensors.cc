@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "artifacts/safetensors_internal.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -20,8 +21,6 @@ static_assert(std::endian::native == std::endian::little, "tensors are stored li
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the reference reader
 constexpr std::size_t kMaxTensors = 100'000;
 constexpr std::size_t kMaxMetadata = 10'000;
-constexpr std::size_t kMaxRank = 8;
-constexpr std::string_view kMetadataKey = "__metadata__";
 
 struct DTypeInfo {
   DType dtype;
@@ -41,13 +40,6 @@ const DTypeInfo& InfoOf(DType dtype) {
     if (info.dtype == dtype) return info;
   }
   throw Error(Code::kInternal, "dtype: not one of the known tensor types");
-}
-
-// Names come from untrusted files: what a message shows of them is short and printable.
-std::string Shown(std::string_view text) {
-  std::string shown;
-  for (unsigned char c : text.substr(0, 80)) shown += c >= 0x20 && c < 0x7f ? char(c) : '?';
-  return text.size() > 80 ? shown + "..." : shown;
 }
 
 Error Broken(std::string_view where, std::string_view field, std::string_view value,
@@ -214,19 +206,6 @@ class HeaderReader : public Json::json_sax_t {
   std::vector<std::int64_t> numbers_;
 };
 
-// Number of elements, or nothing if it or the number of bytes does not fit in an int64.
-std::optional<std::int64_t> CheckedNumel(const std::vector<std::int64_t>& shape,
-                                         std::size_t element_size) {
-  std::int64_t count = 1, total = 0;
-  for (std::int64_t dimension : shape) {
-    if (dimension < 0 || __builtin_mul_overflow(count, dimension, &count)) return std::nullopt;
-  }
-  if (__builtin_mul_overflow(count, static_cast<std::int64_t>(element_size), &total)) {
-    return std::nullopt;
-  }
-  return count;
-}
-
 void CheckEntry(const Entry& entry, std::uint64_t data_bytes, std::string_view where) {
   const std::string name = Shown(entry.name);
   const auto missing = [&](std::string_view field) {
@@ -292,6 +271,24 @@ std::vector<Wanted> ToReals(const Tensor& tensor) {
 }
 
 }  // namespace
+
+std::string Shown(std::string_view text) {
+  std::string shown;
+  for (unsigned char c : text.substr(0, 80)) shown += c >= 0x20 && c < 0x7f ? char(c) : '?';
+  return text.size() > 80 ? shown + "..." : shown;
+}
+
+std::optional<std::int64_t> CheckedNumel(const std::vector<std::int64_t>& shape,
+                                         std::size_t element_size) {
+  std::int64_t count = 1, total = 0;
+  for (std::int64_t dimension : shape) {
+    if (dimension < 0 || __builtin_mul_overflow(count, dimension, &count)) return std::nullopt;
+  }
+  if (__builtin_mul_overflow(count, static_cast<std::int64_t>(element_size), &total)) {
+    return std::nullopt;
+  }
+  return count;
+}
 
 std::size_t SizeOf(DType dtype) { return InfoOf(dtype).size; }
 std::string_view DTypeName(DType dtype) { return InfoOf(dtype).name; }
@@ -366,64 +363,6 @@ SafeTensors ParseSafeTensors(std::string_view bytes, std::string_view where) {
 
 SafeTensors ReadSafeTensors(const std::string& path) {
   return ParseSafeTensors(ReadFile(path), path);
-}
-
-std::string SerializeSafeTensors(const SafeTensors& file) {
-  // Wide elements first, then by name: with no padding between them, every tensor is aligned to its
-  // element size, as the reference writer does it.
-  std::vector<std::pair<const std::string*, const Tensor*>> order;
-  for (const auto& [name, tensor] : file.tensors) {
-    const std::optional<std::int64_t> count = CheckedNumel(tensor.shape, SizeOf(tensor.dtype));
-    if (!count ||
-        static_cast<std::uint64_t>(*count) * SizeOf(tensor.dtype) != tensor.bytes.size()) {
-      throw InvalidField(Shown(name), std::to_string(tensor.bytes.size()) + " bytes",
-                         "the size of its shape " + Json(tensor.shape).dump());
-    }
-    if (name == kMetadataKey || tensor.shape.size() > kMaxRank) {
-      throw InvalidField(Shown(name), "rank " + std::to_string(tensor.shape.size()),
-                         "rank up to 8 and any name but __metadata__");
-    }
-    order.emplace_back(&name, &tensor);
-  }
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return SizeOf(a.second->dtype) > SizeOf(b.second->dtype);
-  });
-  std::map<std::string_view, std::size_t> begins;
-  std::size_t size = 0;
-  for (const auto& [name, tensor] : order) {
-    begins[*name] = size;
-    size += tensor->bytes.size();
-  }
-
-  std::string header = "{";
-  try {
-    if (!file.metadata.empty()) header += "\"__metadata__\":" + Json(file.metadata).dump();
-    for (const auto& [name, tensor] : file.tensors) {
-      if (header.size() > 1) header += ",";
-      const std::size_t begin = begins[name];
-      header += Json(name).dump() + ":{\"dtype\":\"" + std::string(DTypeName(tensor.dtype)) +
-                "\",\"shape\":" + Json(tensor.shape).dump() + ",\"data_offsets\":[" +
-                std::to_string(begin) + "," + std::to_string(begin + tensor.bytes.size()) + "]}";
-    }
-  } catch (const Json::type_error&) {
-    throw InvalidField("header", "a name or metadata entry with broken text", "UTF-8");
-  }
-  header += "}";
-  header.append((8 - header.size() % 8) % 8, ' ');
-
-  std::string bytes(8, '\0');
-  const std::uint64_t header_bytes = header.size();
-  std::memcpy(bytes.data(), &header_bytes, 8);
-  bytes.reserve(8 + header.size() + size);
-  bytes += header;
-  for (const auto& [name, tensor] : order) {
-    bytes.append(reinterpret_cast<const char*>(tensor->bytes.data()), tensor->bytes.size());
-  }
-  return bytes;
-}
-
-void WriteSafeTensors(const std::string& path, const SafeTensors& file) {
-  WriteFileAtomically(path, SerializeSafeTensors(file));
 }
 
 }  // namespace oqat::artifacts

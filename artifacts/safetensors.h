@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,5 +46,20 @@ SafeTensors ReadSafeTensors(const std::string& path);
 /// The same input gives the same bytes: tensors sorted by name, 8-byte aligned data.
 std::string SerializeSafeTensors(const SafeTensors& file);
 void WriteSafeTensors(const std::string& path, const SafeTensors& file);
+
+/// A tensor whose bytes belong to someone else, and a file of such.
+struct TensorView {
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+struct SafeTensorsView {
+  std::map<std::string, std::string> metadata;
+  std::map<std::string, TensorView> tensors;
+};
+
+/// The same bytes as of an equal SafeTensors; writing copies no tensor, and returns the sha256.
+std::string SerializeSafeTensorsView(const SafeTensorsView& file);
+std::string WriteSafeTensorsView(const std::string& path, const SafeTensorsView& file);
 
 }  // namespace oqat::artifacts

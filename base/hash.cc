@@ -1,14 +1,35 @@
 #include "base/hash.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <fstream>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
 
+#if OQAT_WITH_OPENSSL
+#include <openssl/evp.h>
+#else
+#include "base/sha256.h"
+#endif
+
 namespace oqat {
+
+namespace {
+
+std::string Hex(std::span<const std::uint8_t> bytes) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : bytes) {
+    text += kHex[byte >> 4];
+    text += kHex[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+#if OQAT_WITH_OPENSSL
 
 struct Sha256::Impl {
   struct Free {
@@ -22,9 +43,6 @@ Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
     throw Error(Code::kInternal, "OpenSSL cannot start a SHA-256");
   }
 }
-Sha256::~Sha256() = default;
-Sha256::Sha256(Sha256&&) noexcept = default;
-Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::Update(const void* data, std::size_t size) {
   EVP_DigestUpdate(impl_->context.get(), data, size);
@@ -34,14 +52,24 @@ std::string Sha256::HexDigest() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_DigestFinal_ex(impl_->context.get(), digest, &size);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    text += kHex[digest[i] >> 4];
-    text += kHex[digest[i] & 15];
-  }
-  return text;
+  return Hex({digest, size});
 }
+
+#else
+
+struct Sha256::Impl {
+  PortableSha256 hash;
+};
+
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) {}
+void Sha256::Update(const void* data, std::size_t size) { impl_->hash.Update(data, size); }
+std::string Sha256::HexDigest() { return Hex(impl_->hash.Digest()); }
+
+#endif
+
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 std::string Sha256Hex(std::string_view data) {
   Sha256 hash;

@@ -9,7 +9,8 @@
 
 namespace oqat {
 
-/// Incremental SHA-256 (FIPS 180-4, by OpenSSL). Not thread-safe.
+/// Incremental SHA-256 (FIPS 180-4), by OpenSSL where the build has it, else by base/sha256.h. Not
+/// thread-safe.
 class Sha256 {
  public:
   Sha256();

@@ -1,6 +1,11 @@
 # Everything comes from Debian packages (scripts/packages.txt).
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
+if(OQAT_ONLY_TRAIN)
+  include(OqatTrainDependencies)
+  return()
+endif()
+
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
@@ -16,11 +21,7 @@ pkg_check_modules(TurboJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 if(OQAT_TORCH)
-  find_package(Torch CONFIG REQUIRED)
-  # Debian's Torch exports its libraries as a list; one interface target, its headers as system ones.
-  add_library(oqat_torch INTERFACE)
-  target_include_directories(oqat_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-  target_link_libraries(oqat_torch INTERFACE ${TORCH_LIBRARIES})
+  include(OqatTorch)
 endif()
 
 if(OQAT_BUILD_TESTS)

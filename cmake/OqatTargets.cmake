@@ -6,6 +6,17 @@ function(oqat_library name)
   target_link_libraries(oqat_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} oqat_warnings)
 endfunction()
 
+# oqat_optional(TARGET DEFINITION LIBRARY): links LIBRARY where it was found, and says so to the
+# sources as DEFINITION 1, else 0. Everywhere but with OQAT_ONLY_TRAIN it is required.
+function(oqat_optional target definition library)
+  if(TARGET ${library})
+    target_link_libraries(${target} PRIVATE ${library})
+    target_compile_definitions(${target} PRIVATE ${definition}=1)
+  else()
+    target_compile_definitions(${target} PRIVATE ${definition}=0)
+  endif()
+endfunction()
+
 # oqat_program(NAME SOURCES a.cc ... DEPS deps): binary bin/NAME.
 function(oqat_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "supernet/extract.h"
+#include "supernet/layers.h"
 
 namespace oqat::supernet {
 
@@ -87,17 +88,21 @@ artifacts::EvaluationResult EvaluateNet(
   };
 
   const at::NoGradGuard no_grad;
+  const at::Device device = net.layers().stem_weight.device();
   FixedNet subnet(net, architecture);
-  subnet.Recalibrate(InputBatches(set.calibration, calibration, protocol.batch_size,
-                                  architecture.resolution, normalization));
+  std::vector<at::Tensor> batches = InputBatches(set.calibration, calibration, protocol.batch_size,
+                                                 architecture.resolution, normalization);
+  for (at::Tensor& batch : batches) batch = batch.to(device);
+  subnet.Recalibrate(batches);
+  batches.clear();
   report(calibration);
 
   const NormalizationTable table = TableOf(normalization);
   artifacts::Score score;
   for (std::int64_t i = 0; i < count; i += protocol.batch_size) {
     const std::int64_t end = std::min(count, i + protocol.batch_size);
-    const at::Tensor logits =
-        subnet.Forward(MakeBatch(images, i, end, architecture.resolution, table)).contiguous();
+    const at::Tensor batch = MakeBatch(images, i, end, architecture.resolution, table).to(device);
+    const at::Tensor logits = subnet.Forward(batch).cpu().contiguous();
     score.Add(logits.data_ptr<float>(), images.labels.data() + i, end - i, logits.size(1));
     report(calibration + end);
     if (score.Hopeless(protocol, count)) break;

@@ -15,9 +15,9 @@
 namespace oqat::supernet {
 
 /// Slices one architecture out of `net`, recalibrates its BatchNorm on the calibration images and
-/// counts. `net` stays as it is. `progress` (done, total images) may return false to stop: Error
-/// CANCELLED is thrown. Throws Error INVALID_ARGUMENT for an architecture of other bits or a
-/// protocol that the set cannot meet.
+/// counts, on the device where `net` is. `net` stays as it is. `progress` (done, total images) may
+/// return false to stop: Error CANCELLED is thrown. Throws Error INVALID_ARGUMENT for an
+/// architecture of other bits or a protocol that the set cannot meet.
 artifacts::EvaluationResult EvaluateNet(
     const ElasticNetImpl& net, const artifacts::Normalization& normalization,
     const space::Architecture& architecture, const artifacts::EvaluationSet& set,

@@ -15,6 +15,8 @@
 #include <limits>
 #include <vector>
 
+#include "supernet/lsq_ops.h"
+
 namespace oqat::supernet {
 
 namespace {
@@ -119,6 +121,7 @@ at::Tensor LsqQuantize(const at::Tensor& v, const at::Tensor& step, const LsqRan
               "quantizer input must be float32 or float64, got ", v.scalar_type());
   TORCH_CHECK(step.numel() == 1 && step.scalar_type() == v.scalar_type(),
               "step size must be one element of the input's type");
+  if (!v.device().is_cpu()) return LsqQuantizeByOps(v, step, range);
   return Lsq::apply(v, step, range.low, range.high, range.sign);
 }
 

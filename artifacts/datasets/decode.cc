@@ -1,8 +1,5 @@
 #include "artifacts/datasets/decode.h"
 
-#include <png.h>
-#include <turbojpeg.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -10,23 +7,33 @@
 
 #include "base/error.h"
 
+#if OQAT_WITH_PNG
+#include <png.h>
+#endif
+#if OQAT_WITH_TURBOJPEG
+#include <turbojpeg.h>
+#endif
+
 namespace oqat::artifacts {
 namespace {
 
 constexpr std::uint64_t kMaxPixels = 64'000'000;  // a small file may claim to be huge
 
-std::string OneLine(std::string_view text) {
+// Unused in a build without both libraries: [[maybe_unused]].
+[[maybe_unused]] std::string OneLine(std::string_view text) {
   std::string line(text);
   std::replace(line.begin(), line.end(), '\n', ' ');
   return line;
 }
 
-Error Unreadable(std::string_view where, std::string_view kind, std::string_view reason) {
+[[maybe_unused]] Error Unreadable(std::string_view where, std::string_view kind,
+                                  std::string_view reason) {
   return Error(Code::kDataLoss, std::string(where) + ": not a complete " + std::string(kind) +
                                     " image: " + OneLine(reason));
 }
 
-RgbImage Allocate(std::uint64_t width, std::uint64_t height, std::string_view where) {
+[[maybe_unused]] RgbImage Allocate(std::uint64_t width, std::uint64_t height,
+                                   std::string_view where) {
   if (width > kMaxPixels || height > kMaxPixels || width * height > kMaxPixels) {
     throw Error(Code::kResourceExhausted,
                 InvalidField(std::string(where) + ": size",
@@ -39,6 +46,7 @@ RgbImage Allocate(std::uint64_t width, std::uint64_t height, std::string_view wh
   return image;
 }
 
+#if OQAT_WITH_PNG
 RgbImage DecodePng(std::string_view bytes, std::string_view where) {
   png_image png;
   std::memset(&png, 0, sizeof png);
@@ -61,7 +69,13 @@ RgbImage DecodePng(std::string_view bytes, std::string_view where) {
   }
   return image;
 }
+#else
+RgbImage DecodePng(std::string_view, std::string_view where) {
+  throw LibraryMissing(where, "libpng");
+}
+#endif
 
+#if OQAT_WITH_TURBOJPEG
 RgbImage DecodeJpeg(std::string_view bytes, std::string_view where) {
   // A decompressor of its own for each image: it keeps tables of the one before, and a damaged
   // image would spoil its successors.
@@ -103,8 +117,20 @@ RgbImage DecodeJpeg(std::string_view bytes, std::string_view where) {
   }
   return image;
 }
+#else
+RgbImage DecodeJpeg(std::string_view, std::string_view where) {
+  throw LibraryMissing(where, "libjpeg-turbo");
+}
+#endif
 
 }  // namespace
+
+Error LibraryMissing(std::string_view where, std::string_view library) {
+  return Error(Code::kFailedPrecondition,
+               std::string(where) + ": this build has no " + std::string(library) +
+                   "; pack the data set with `oqat-train pack` on a machine whose build has it, "
+                   "and use packed:FILE here");
+}
 
 RgbImage DecodeImage(std::string_view bytes, std::string_view where) {
   if (bytes.starts_with("\xff\xd8\xff")) return DecodeJpeg(bytes, where);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "artifacts/image.h"
+#include "base/error.h"
 
 namespace oqat::artifacts {
 
@@ -18,8 +19,11 @@ struct RgbImage {
 /// Decodes JPEG (RGB, grey, CMYK) and PNG (any colour type, 8 or 16 bit; alpha is dropped, as
 /// torchvision's ImageFolder does). The kind is told by the first bytes. Throws Error DATA_LOSS
 /// naming `where` for anything that is not a complete image, RESOURCE_EXHAUSTED for one of more
-/// than 64 million pixels.
+/// than 64 million pixels, LibraryMissing where the build lacks the library.
 RgbImage DecodeImage(std::string_view bytes, std::string_view where);
+
+/// FAILED_PRECONDITION: `where` needs `library`, which a build with OQAT_ONLY_TRAIN may lack.
+Error LibraryMissing(std::string_view where, std::string_view library);
 
 /// Centre-crops to a square and appends to `images`, resized to images.size.
 void AppendCropped(const RgbImage& image, std::int32_t label, ImageSet& images);

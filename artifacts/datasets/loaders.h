@@ -12,6 +12,7 @@ namespace oqat::artifacts {
 Dataset LoadImageFolder(const std::string& folder, const DatasetOptions& options);
 Dataset LoadCifar10(const std::string& folder, const DatasetOptions& options);
 Dataset LoadMnist(const std::string& folder, const DatasetOptions& options);
+Dataset LoadPacked(const std::string& path, const DatasetOptions& options);
 
 /// `arguments` is what follows "synthetic": empty or ":train=N,test=N".
 Dataset LoadSynthetic(std::string_view arguments, const DatasetOptions& options);

@@ -1,12 +1,15 @@
-#include <zlib.h>
-
 #include <array>
 #include <filesystem>
+#include <memory>
 
 #include "artifacts/datasets/decode.h"
 #include "artifacts/datasets/loaders.h"
 #include "base/error.h"
 #include "base/files.h"
+
+#if OQAT_WITH_ZLIB
+#include <zlib.h>
+#endif
 
 namespace oqat::artifacts {
 namespace {
@@ -21,6 +24,7 @@ Error Broken(std::string_view where, std::string_view field, std::string_view va
                InvalidField(std::string(where) + ": " + std::string(field), value, allowed).what());
 }
 
+#if OQAT_WITH_ZLIB
 // Unpacks a gzip file (of one member or more).
 std::string Gunzip(std::string_view bytes, std::string_view where) {
   z_stream stream{};
@@ -49,6 +53,11 @@ std::string Gunzip(std::string_view bytes, std::string_view where) {
   }
   return plain;
 }
+#else
+std::string Gunzip(std::string_view, std::string_view where) {
+  throw LibraryMissing(where, "zlib");
+}
+#endif
 
 std::uint32_t BigEndian(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;

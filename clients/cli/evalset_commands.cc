@@ -86,8 +86,9 @@ void AddEvalsetCommands(CLI::App& app, Cli& cli) {
                                           "Make one from a data set; the same options "
                                           "give the same bytes");
   build
-      ->add_option("--data", options->data,
-                   "imagefolder:DIR, cifar10:DIR, mnist:DIR or synthetic[:train=N,test=N]")
+      ->add_option(
+          "--data", options->data,
+          "imagefolder:DIR, cifar10:DIR, mnist:DIR, packed:FILE or synthetic[:train=N,test=N]")
       ->required();
   build->add_option("--out", options->out, "File to write")->required();
   build->add_option("--image-size", options->dataset.image_size, "Pixels, height = width")

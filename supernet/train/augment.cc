@@ -65,76 +65,99 @@ void Sampler::Seek(std::int64_t draws) {
   next_ = n % indices_.size();
 }
 
-Augmenter::Augmenter(const artifacts::Normalization& normalization, AugmentOptions options)
-    : options_(options) {
-  for (int c = 0; c < 3; ++c) {
-    for (int v = 0; v < 256; ++v) {
-      table_[c][v] = static_cast<float>((v / 255.0 - normalization.mean[c]) / normalization.std[c]);
-    }
-    mean_[c] =
-        static_cast<std::uint8_t>(std::clamp(std::lround(255 * normalization.mean[c]), 0L, 255L));
-  }
-}
+namespace {
 
-void Augmenter::Crop(const std::uint8_t* source, int size, int dy, int dx, bool flip) {
-  std::uint8_t* target = crop_.data();
-  for (int y = 0; y < size; ++y) {
-    const std::uint8_t* row = source + std::ptrdiff_t{3} * size * std::clamp(y + dy, 0, size - 1);
-    for (int x = 0; x < size; ++x, target += 3) {
-      const int from = std::clamp((flip ? size - 1 - x : x) + dx, 0, size - 1);
-      std::memcpy(target, row + 3 * from, 3);
-    }
-  }
-}
-
-void Augmenter::Blank(int size, int top, int left, int bottom, int right) {
-  for (int y = std::max(0, top); y < std::min(size, bottom); ++y) {
-    for (int x = std::max(0, left); x < std::min(size, right); ++x) {
-      std::memcpy(crop_.data() + 3 * (std::ptrdiff_t{y} * size + x), mean_, 3);
-    }
-  }
-}
-
-void Augmenter::Erase(int size, RandomStream& random) {
-  if (!random.Bernoulli(options_.erase_probability)) return;
+AugmentDraw::Rectangle DrawErasing(const AugmentOptions& options, int size, RandomStream& random) {
+  if (!random.Bernoulli(options.erase_probability)) return {};
   constexpr double kMinArea = 0.02, kMinAspect = 0.3;
   constexpr int kTries = 10;
   for (int i = 0; i < kTries; ++i) {
     const double area =
-        (kMinArea + random.Uniform() * (options_.erase_max_area - kMinArea)) * size * size;
+        (kMinArea + random.Uniform() * (options.erase_max_area - kMinArea)) * size * size;
     const double aspect = std::exp((2 * random.Uniform() - 1) * -std::log(kMinAspect));
     const int height = static_cast<int>(std::lround(std::sqrt(area * aspect)));
     const int width = static_cast<int>(std::lround(std::sqrt(area / aspect)));
     if (height < 1 || width < 1 || height > size || width > size) continue;
     const int top = static_cast<int>(random.Below(static_cast<std::uint64_t>(size - height + 1)));
     const int left = static_cast<int>(random.Below(static_cast<std::uint64_t>(size - width + 1)));
-    Blank(size, top, left, top + height, left + width);
-    return;
+    return {top, left, top + height, left + width};
+  }
+  return {};
+}
+
+AugmentDraw::Rectangle DrawCutout(const AugmentOptions& options, int size, RandomStream& random) {
+  const int half = options.cutout / 2;
+  const int top = static_cast<int>(random.Below(static_cast<std::uint64_t>(size))) - half;
+  const int left = static_cast<int>(random.Below(static_cast<std::uint64_t>(size))) - half;
+  return {std::max(0, top), std::max(0, left), std::min(size, top + options.cutout),
+          std::min(size, left + options.cutout)};
+}
+
+}  // namespace
+
+AugmentDraw DrawAugmentation(const AugmentOptions& options, int size, RandomStream& random) {
+  const auto offsets = static_cast<std::uint64_t>(2 * options.crop_padding + 1);
+  AugmentDraw draw;
+  draw.dy = static_cast<int>(random.Below(offsets)) - options.crop_padding;
+  draw.dx = static_cast<int>(random.Below(offsets)) - options.crop_padding;
+  draw.flip = random.Bernoulli(0.5) && options.flip;
+  if (options.erase_probability > 0) draw.blank[0] = DrawErasing(options, size, random);
+  if (options.cutout > 0) draw.blank[1] = DrawCutout(options, size, random);
+  return draw;
+}
+
+std::array<std::uint8_t, 3> MeanColour(const artifacts::Normalization& normalization) {
+  std::array<std::uint8_t, 3> colour;
+  for (int c = 0; c < 3; ++c) {
+    colour[c] =
+        static_cast<std::uint8_t>(std::clamp(std::lround(255 * normalization.mean[c]), 0L, 255L));
+  }
+  return colour;
+}
+
+InputTable MakeInputTable(const artifacts::Normalization& normalization) {
+  InputTable table;
+  for (int c = 0; c < 3; ++c) {
+    for (int v = 0; v < 256; ++v) {
+      table[c][v] = static_cast<float>((v / 255.0 - normalization.mean[c]) / normalization.std[c]);
+    }
+  }
+  return table;
+}
+
+Augmenter::Augmenter(const artifacts::Normalization& normalization, AugmentOptions options)
+    : options_(options), table_(MakeInputTable(normalization)), mean_(MeanColour(normalization)) {}
+
+void Augmenter::Crop(const std::uint8_t* source, int size, const AugmentDraw& draw) {
+  std::uint8_t* target = crop_.data();
+  for (int y = 0; y < size; ++y) {
+    const std::uint8_t* row =
+        source + std::ptrdiff_t{3} * size * std::clamp(y + draw.dy, 0, size - 1);
+    for (int x = 0; x < size; ++x, target += 3) {
+      const int from = std::clamp((draw.flip ? size - 1 - x : x) + draw.dx, 0, size - 1);
+      std::memcpy(target, row + 3 * from, 3);
+    }
   }
 }
 
-void Augmenter::Cutout(int size, RandomStream& random) {
-  const int top = static_cast<int>(random.Below(static_cast<std::uint64_t>(size)));
-  const int left = static_cast<int>(random.Below(static_cast<std::uint64_t>(size)));
-  const int half = options_.cutout / 2;
-  Blank(size, top - half, left - half, top - half + options_.cutout, left - half + options_.cutout);
+void Augmenter::Blank(int size, const AugmentDraw::Rectangle& rectangle) {
+  for (int y = rectangle.top; y < rectangle.bottom; ++y) {
+    for (int x = rectangle.left; x < rectangle.right; ++x) {
+      std::memcpy(crop_.data() + 3 * (std::ptrdiff_t{y} * size + x), mean_.data(), 3);
+    }
+  }
 }
 
 void Augmenter::Apply(const artifacts::ImageSet& images, std::int64_t index, int resolution,
                       RandomStream& random, float* out) {
-  const int size = images.size, padding = options_.crop_padding;
-  const auto offsets = static_cast<std::uint64_t>(2 * padding + 1);
-  const int dy = static_cast<int>(random.Below(offsets)) - padding;
-  const int dx = static_cast<int>(random.Below(offsets)) - padding;
-  const bool flip = random.Bernoulli(0.5) && options_.flip;
-
+  const int size = images.size;
+  const AugmentDraw draw = DrawAugmentation(options_, size, random);
   const std::uint8_t* pixels = images.image(index);
   const bool blanks = options_.erase_probability > 0 || options_.cutout > 0;
-  if (dy != 0 || dx != 0 || flip || blanks) {
+  if (draw.dy != 0 || draw.dx != 0 || draw.flip || blanks) {
     crop_.resize(static_cast<std::size_t>(images.bytes_per_image()));
-    Crop(pixels, size, dy, dx, flip);
-    if (options_.erase_probability > 0) Erase(size, random);
-    if (options_.cutout > 0) Cutout(size, random);
+    Crop(pixels, size, draw);
+    for (const AugmentDraw::Rectangle& rectangle : draw.blank) Blank(size, rectangle);
     pixels = crop_.data();
   }
   if (resolution != size) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -49,6 +50,29 @@ struct AugmentOptions {
   int cutout = 0;  ///< side of a square in the mean colour, clipped by the border (DeVries 2017)
 };
 
+/// What happens to one picture. Pixels are those of the image as it is kept.
+struct AugmentDraw {
+  int dy = 0, dx = 0;  ///< where the crop begins in the image; the border is repeated
+  bool flip = false;   ///< left and right of the crop change places
+  /// Of the crop, in the mean colour; empty where nothing is blanked.
+  struct Rectangle {
+    int top = 0, left = 0, bottom = 0, right = 0;
+  };
+  std::array<Rectangle, 2> blank{};
+};
+
+/// Decides it for an image of `size` pixels. Consumes three numbers of `random` for crop and flip
+/// whatever the options are. The one place that draws: batches made on the CPU and on a device are
+/// of the same pictures.
+AugmentDraw DrawAugmentation(const AugmentOptions& options, int size, RandomStream& random);
+
+/// The mean colour in bytes.
+std::array<std::uint8_t, 3> MeanColour(const artifacts::Normalization& normalization);
+
+/// Network input by channel and byte: (byte / 255 - mean) / std.
+using InputTable = std::array<std::array<float, 256>, 3>;
+InputTable MakeInputTable(const artifacts::Normalization& normalization);
+
 /// Turns bytes into network input: random crop of the padded image, random flip, erasing, cutout,
 /// resize to the step's resolution, normalise. Not thread-safe: it owns scratch memory.
 class Augmenter {
@@ -56,20 +80,17 @@ class Augmenter {
   Augmenter(const artifacts::Normalization& normalization, AugmentOptions options);
 
   /// Writes image `index` as [resolution, resolution, 3] floats (so a batch is channels_last).
-  /// Consumes three numbers of `random` for crop and flip whatever the options are. Equal streams
-  /// give the same picture at any resolution.
+  /// Equal streams give the same picture at any resolution.
   void Apply(const artifacts::ImageSet& images, std::int64_t index, int resolution,
              RandomStream& random, float* out);
 
  private:
-  void Crop(const std::uint8_t* source, int size, int dy, int dx, bool flip);
-  void Erase(int size, RandomStream& random);
-  void Cutout(int size, RandomStream& random);
-  void Blank(int size, int top, int left, int bottom, int right);
+  void Crop(const std::uint8_t* source, int size, const AugmentDraw& draw);
+  void Blank(int size, const AugmentDraw::Rectangle& rectangle);
 
   AugmentOptions options_;
-  float table_[3][256];
-  std::uint8_t mean_[3];
+  InputTable table_;
+  std::array<std::uint8_t, 3> mean_;
   std::vector<std::uint8_t> crop_, resized_;
 };
 

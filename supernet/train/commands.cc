@@ -121,9 +121,10 @@ void AddRunCommand(CLI::App& app) {
   run->add_option("--recipe", arguments->recipe,
                   "A preset (" + Joined(RecipePresetNames()) + ") or a JSON file")
       ->required();
-  run->add_option("--data", arguments->data,
-                  "imagefolder:DIR, cifar10:DIR, mnist:DIR or synthetic[:train=N,test=N]; "
-                  "default: the recipe's");
+  run->add_option(
+      "--data", arguments->data,
+      "imagefolder:DIR, cifar10:DIR, mnist:DIR, packed:FILE or synthetic[:train=N,test=N]; "
+      "default: the recipe's");
   run->add_option("--out", arguments->out,
                   "Folder to write; an interrupted training in it goes on where it was saved")
       ->required();

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "supernet/memory.h"
 #include "supernet/train/commands.h"
+#include "supernet/train/pack_command.h"
 
 namespace {
 
@@ -42,6 +43,7 @@ int main(int argc, char** argv) {
   oqat::supernet::AddImportCommand(app);
   oqat::supernet::AddDescribeCommand(app);
   oqat::supernet::AddPlotCommand(app);
+  oqat::supernet::AddPackCommand(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "supernet/train/sgd_ops.h"
+
 namespace oqat::supernet {
 namespace {
 
@@ -30,7 +32,43 @@ Sgd::Sgd(std::vector<Group> groups, double momentum, bool nesterov)
   }
 }
 
+bool Sgd::OnCpu() const {
+  for (const Group& group : groups_) {
+    if (!group.parameters.empty()) return group.parameters.front().device().is_cpu();
+  }
+  return true;
+}
+
+double Sgd::ClipByOps(double max_norm) {
+  std::vector<at::Tensor> gradients;
+  for (const Group& group : groups_) {
+    for (const at::Tensor& parameter : group.parameters) {
+      if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+    }
+  }
+  const double norm = GradientNormByOps(gradients);
+  if (max_norm > 0 && norm > max_norm) ScaleByOps(gradients, max_norm / norm);
+  return norm;
+}
+
+void Sgd::StepByOps(double learning_rate) {
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    std::vector<at::Tensor> parameters, gradients, momenta;
+    for (std::size_t p = 0; p < groups_[group].parameters.size(); ++p) {
+      const at::Tensor& parameter = groups_[group].parameters[p];
+      if (!parameter.grad().defined()) continue;
+      parameters.push_back(parameter);
+      gradients.push_back(parameter.grad());
+      momenta.push_back(momenta_[group][p]);
+    }
+    SgdStepByOps(parameters, gradients, momenta,
+                 {learning_rate * groups_[group].rate_factor, groups_[group].weight_decay,
+                  momentum_, nesterov_});
+  }
+}
+
 double Sgd::ClipGradients(double max_norm) {
+  if (!OnCpu()) return ClipByOps(max_norm);
   double sum = 0;
   for (const Group& group : groups_) {
     for (const at::Tensor& parameter : group.parameters) {
@@ -53,6 +91,7 @@ double Sgd::ClipGradients(double max_norm) {
 }
 
 void Sgd::Step(double learning_rate) {
+  if (!OnCpu()) return StepByOps(learning_rate);
   const auto momentum = static_cast<float>(momentum_);
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     const auto rate = static_cast<float>(learning_rate * groups_[group].rate_factor);

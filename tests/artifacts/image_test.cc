@@ -88,6 +88,27 @@ TEST(ResizeSquare, KeepsFlatImagesMirrorsAndTheSameSize) {
   }
 }
 
+TEST(WeightsOfResize, AreWhatResizeSquareComputes) {
+  for (const auto [from, to] : {std::pair{12, 7}, {8, 4}, {7, 12}, {5, 5}, {1, 3}}) {
+    const Pixels source = Random(from, 4), target = Resized(source, from, to);
+    const ResizeWeights resize = WeightsOfResize(from, to);
+    ASSERT_EQ(resize.weights.size(), static_cast<std::size_t>(from * to));
+    const std::int64_t total = resize.unit * resize.unit;
+    for (int y = 0; y < to; ++y) {
+      for (int x = 0; x < to; ++x) {
+        std::int64_t sum = 0;
+        for (int v = 0; v < from; ++v) {
+          for (int u = 0; u < from; ++u) {
+            sum += resize.weights[y * from + v] * resize.weights[x * from + u] *
+                   source[3 * (v * from + u) + 1];
+          }
+        }
+        ASSERT_EQ((2 * sum + total) / (2 * total), target[3 * (y * to + x) + 1]) << from << to;
+      }
+    }
+  }
+}
+
 TEST(AppendCropped, TakesTheMiddle) {
   RgbImage image{5, 2, Pixels(30)};
   for (int i = 0; i < 10; ++i) std::memset(&image.pixels[3 * i], i, 3);

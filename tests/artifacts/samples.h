@@ -2,6 +2,7 @@
 // Small valid content of each kind of file.
 
 #include "artifacts/checkpoint.h"
+#include "artifacts/dataset.h"
 #include "artifacts/evaluation_set.h"
 #include "artifacts/model.h"
 
@@ -36,6 +37,13 @@ inline EvaluationSet SampleEvaluationSet() {
     }
   }
   return set;
+}
+
+inline Dataset SampleDataset() {
+  const EvaluationSet set = SampleEvaluationSet();
+  Dataset dataset{"synthetic", set.class_names, set.search, set.test};
+  for (std::uint8_t& byte : dataset.test.pixels) byte ^= 0x55;
+  return dataset;
 }
 
 inline Model SampleModel() {

@@ -37,6 +37,7 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
+// JPEG, PNG and gzip: image_files.cc, only where the libraries are.
 enum class JpegKind { kRgb, kGrey, kCmyk, kProgressive };
 
 /// A JPEG file of quality 100 without chroma subsampling, made by libjpeg-turbo. `pixels` is

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "base/sha256.h"
 
 namespace oqat {
 namespace {
@@ -88,6 +89,41 @@ TEST(Hash, KnowsTheStandardsAnswers) {
   EXPECT_FALSE(IsSha256Hex(std::string(64, 'A')));
 }
 
+std::string Portable(std::string_view text, std::size_t piece) {
+  PortableSha256 hash;
+  for (std::size_t i = 0; i < text.size(); i += piece) {
+    const std::string_view part = text.substr(i, piece);
+    hash.Update(part.data(), part.size());
+  }
+  std::string hex;
+  for (const std::uint8_t byte : hash.Digest()) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", byte);
+    hex += digits;
+  }
+  return hex;
+}
+
+// The examples of NIST for FIPS 180-4 (one block, two blocks, none, a million a).
+TEST(PortableSha256, KnowsTheStandardsAnswers) {
+  EXPECT_EQ(Portable("abc", 3), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Portable("", 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(Portable("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 64),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(Portable(std::string(1'000'000, 'a'), 1000),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+// With OpenSSL in the build this compares two programs; without it, lengths and cuts.
+TEST(PortableSha256, EqualsTheOtherAtEveryLengthAndCut) {
+  RandomStream random(3);
+  for (std::size_t size = 0; size < 200; ++size) {
+    std::string text(size, '\0');
+    for (char& c : text) c = static_cast<char>(random.Below(256));
+    EXPECT_EQ(Portable(text, 1 + random.Below(130)), Sha256Hex(text)) << size;
+  }
+}
+
 TEST_F(FilesTest, AtomicFileAppearsOnlyWhenCommitted) {
   const std::string path = folder_ / "x";
   {
@@ -111,8 +147,8 @@ TEST_F(FilesTest, AFailedWriteKeepsTheOldFile) {
   rlimit small = before;
   small.rlim_cur = 1000;
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const std::string message = MessageOf(
-      [&] { WriteFileAtomically(path, std::string(100000, 'n')); }, Code::kInternal);
+  const std::string message =
+      MessageOf([&] { WriteFileAtomically(path, std::string(100000, 'n')); }, Code::kInternal);
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_THAT(message, HasSubstr(path));
   EXPECT_EQ(ReadFile(path), "old");

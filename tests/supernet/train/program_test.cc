@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "artifacts/checkpoint.h"
 #include "base/files.h"
 #include "base/json.h"
 
@@ -93,6 +94,30 @@ TEST_F(ProgramTest, HelpDocumentsExitCodes) {
   const Outcome outcome = OqatTrain("--help");
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.output, HasSubstr("Exit codes"));
+}
+
+TEST_F(ProgramTest, PackedDataTrainsLikeTheOriginal) {
+  const std::string file = folder_ + "/set.safetensors", data = "synthetic:train=120,test=20";
+  ExpectFailure("pack --data nothing --image-size 16 --out " + file, 2, "packed:FILE");
+  ExpectFailure("pack --data " + data + " --image-size 0 --out " + file, 2, "image-size");
+  ExpectFailure("pack --data " + data + " --image-size 16 --out " + folder_ + "/no/file", 3, "no");
+  const Outcome packed =
+      OqatTrain("pack --data " + data + " --image-size 24 --quiet --out " + file);
+  ASSERT_EQ(packed.exit_code, 0) << packed.output;
+  EXPECT_THAT(packed.output, HasSubstr("120 training and 20 test images of 24 px, 10 classes"));
+
+  const std::string rest =
+      " --quiet --set split.search=40 --set split.test=20 --set split.calibration=16"
+      " --set evaluation_random_subnets=0 --set image_size=24"
+      " --set 'stages=[{\"bits\":32,\"epochs\":0.2,\"batch_size\":16},"
+      "{\"bits\":4,\"epochs\":0.1,\"batch_size\":16}]' --recipe tiny --out " +
+      folder_ + "/";
+  ASSERT_EQ(OqatTrain("run --data packed:" + file + rest + "packed").exit_code, 0);
+  ASSERT_EQ(OqatTrain("run --data " + data + rest + "original").exit_code, 0);
+  const auto checkpoint = [&](const std::string& run) {
+    return artifacts::ReadCheckpoint(folder_ + "/" + run + "/b4.safetensors").tensors;
+  };
+  EXPECT_EQ(checkpoint("packed"), checkpoint("original"));
 }
 
 TEST_F(ProgramTest, RunThenDescribeAndPlot) {

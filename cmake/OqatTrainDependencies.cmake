@@ -1,0 +1,50 @@
+# OQAT_ONLY_TRAIN: LibTorch, nlohmann-json and CLI11 are needed; what else is found is used.
+
+# oqat_header_library(PACKAGE TARGET HEADER): a header-only library, through its CMake package or,
+# where there is none, as a folder with HEADER (CMAKE_INCLUDE_PATH adds folders to search).
+function(oqat_header_library package target header)
+  find_package(${package} QUIET)
+  if(TARGET ${target})
+    return()
+  endif()
+  find_path(OQAT_${package}_INCLUDE ${header})
+  if(NOT OQAT_${package}_INCLUDE)
+    message(FATAL_ERROR "${package} is needed: neither its CMake package (${package}_DIR) nor "
+                        "${header} (CMAKE_INCLUDE_PATH) was found")
+  endif()
+  add_library(${target} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(${target} INTERFACE ${OQAT_${package}_INCLUDE})
+endfunction()
+oqat_header_library(nlohmann_json nlohmann_json::nlohmann_json nlohmann/json.hpp)
+oqat_header_library(CLI11 CLI11::CLI11 CLI/CLI.hpp)
+
+find_package(OpenSSL QUIET)
+find_package(ZLIB QUIET)
+find_package(PNG QUIET)
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(TurboJPEG QUIET IMPORTED_TARGET libturbojpeg)
+endif()
+include(OqatTorch)
+
+# These libraries of the system have the new layout of std::string.
+if(OQAT_BUILD_TESTS AND OQAT_OLD_ABI)
+  set(OQAT_BUILD_TESTS OFF)
+  message(STATUS "oqat: no tests: this LibTorch has the old C++ ABI, which GoogleTest has not")
+elseif(OQAT_BUILD_TESTS)
+  find_package(GTest QUIET)
+  if(NOT TARGET GTest::gmock_main)
+    set(OQAT_BUILD_TESTS OFF)
+    message(STATUS "oqat: no tests: GoogleTest with gmock was not found")
+  endif()
+endif()
+set(OQAT_BUILD_BENCH OFF)
+
+foreach(target OpenSSL::Crypto ZLIB::ZLIB PNG::PNG PkgConfig::TurboJPEG)
+  if(NOT TARGET ${target})
+    list(APPEND absent ${target})
+  endif()
+endforeach()
+if(absent)
+  message(STATUS "oqat: built without ${absent} (docs/TRAINING.md says what then is missing)")
+endif()
