@@ -3,27 +3,31 @@
 # a supernet against networks trained alone. Trains everything, several seeds, and prints one table.
 # Whatever is interrupted goes on when the same command is given again; jobs share the cores.
 #
-#   bench/ablations.sh DATA OUT [--seeds "1 2"] [--images N] [--epochs "F E4 E3 E2"] [--jobs N]
-#                      [--set field=value ...]
+#   bench/ablations.sh DATA OUT [--seeds "1 2"] [--images N] [--epochs "F E4 E3 E2"] [--batch N]
+#                      [--jobs N] [--device DEVICE] [--set field=value ...]
 #     DATA       a data set of oqat-train, for example imagefolder:DIR
 #     OUT        folder for the trainings, one each
 #     --images   training images used (default 10000; 0: all)
 #     --epochs   of the float, 4, 3 and 2 bit stages (default "12 4 4 6")
+#     --batch    images per step (default 128); learning rates are proportional to it
 #     --jobs     trainings at a time, one thread each (default 1)
+#     --device   as oqat-train's (default cpu)
 #     --set      a field of the recipe, for all trainings
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-usage() { sed -n '6,14s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '6,16s/^# \{0,1\}//p' "$0"; }
 [ $# -ge 2 ] || { usage >&2; exit 2; }
 data=$1 out=$2
 shift 2
-seeds="1 2" images=10000 epochs="12 4 4 6" jobs=1 sets=()
+seeds="1 2" images=10000 epochs="12 4 4 6" batch=128 jobs=1 device=cpu sets=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --seeds) seeds=$2 ;;
     --images) images=$2 ;;
     --epochs) epochs=$2 ;;
+    --batch) batch=$2 ;;
     --jobs) jobs=$2 ;;
+    --device) device=$2 ;;
     --set) sets+=(--set "$2") ;;
     *) echo "ablations.sh: error: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
@@ -37,8 +41,9 @@ mkdir -p "$out"
 rm -f "$out/failed"
 export OMP_WAIT_POLICY=passive
 
-stage() { # BITS EPOCHS LEARNING_RATE START
-  printf '{"bits":%s,"epochs":%s,"learning_rate":%s,"batch_size":128,"start":"%s"}' "$@"
+stage() { # BITS EPOCHS LEARNING_RATE_AT_128 START
+  printf '{"bits":%s,"epochs":%s,"learning_rate":%s,"batch_size":%s,"start":"%s"}' \
+    "$1" "$2" "$(jq -n "$3 * $batch / 128")" "$batch" "$4"
 }
 f=$(stage 32 "$float" 0.1 inherit)
 s4=$(stage 4 "$e4" 0.04 inherit) s3=$(stage 3 "$e3" 0.03 inherit) s2=$(stage 2 "$e2" 0.03 inherit)
@@ -47,8 +52,8 @@ train() { # NAME SEED ARGUMENTS...: one training, its output beside it
   local name=$1 seed=$2
   shift 2
   "$bin/oqat-train" run --recipe cifar10-cpu --data "$data" --out "$out/$name-$seed" --seed "$seed" \
-    --threads 1 --quiet --set "train_images=$images" --set split.search=5000 \
-    --set image_size=32 --set evaluation_images=0 --set evaluation_every=0 --set evaluation_random_subnets=0 \
+    --threads 1 --device "$device" --quiet --set "train_images=$images" --set image_size=32 \
+    --set evaluation_every=0 --set evaluation_random_subnets=0 \
     "${sets[@]}" "$@" >>"$out/$name-$seed.log" 2>&1 ||
     { echo "ablations.sh: $name, seed $seed failed: $(tail -1 "$out/$name-$seed.log")" >&2
       touch "$out/failed"; return; }

@@ -34,7 +34,7 @@ void WantStop(int signal) {
 }
 
 struct RunArguments {
-  std::string recipe, data, out, space;
+  std::string recipe, data, out, space, device = "cpu";
   std::vector<std::string> set;
   std::vector<int> from_scratch;
   std::uint64_t seed = 1;
@@ -55,6 +55,7 @@ void RunTraining(const RunArguments& arguments) {
   request.recipe = RecipeFromJson(json);
   request.out_folder = arguments.out;
   request.seed = arguments.seed;
+  request.device = arguments.device;
   request.threads = arguments.threads;
   request.max_minutes = arguments.max_minutes;
   request.save_minutes = arguments.save_minutes;
@@ -134,6 +135,7 @@ void AddRunCommand(CLI::App& app) {
                       "recipe's");
   run->add_option("--seed", arguments->seed, "Everything random comes from it")
       ->capture_default_str();
+  run->add_option("--device", arguments->device, "cpu, cuda or cuda:N")->capture_default_str();
   run->add_option("--threads", arguments->threads, "CPU threads; 1 reproduces bit by bit")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));

@@ -9,6 +9,7 @@
 
 #include "supernet/elastic_net.h"
 #include "supernet/extract.h"
+#include "supernet/train/device_batches.h"
 #include "supernet/train/run_folder.h"
 #include "supernet/train/schedule.h"
 #include "supernet/train/train_data.h"
@@ -28,6 +29,8 @@ struct RunContext {
   artifacts::Normalization normalization;
   std::optional<RunFolder> folder;
   std::optional<TimePlan> plan;
+  c10::Device device{c10::kCPU};
+  std::optional<DeviceImages> device_images;  ///< unless on the CPU
   TrainState state;
   const std::chrono::steady_clock::time_point start;
   double seconds_before = 0;  ///< trained before this process began

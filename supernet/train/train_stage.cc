@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "base/error.h"
 #include "base/progress.h"
 #include "supernet/tensors.h"
 #include "supernet/train/batch_loader.h"
+#include "supernet/train/device_batches.h"
 #include "supernet/train/run_context.h"
 #include "supernet/train/stage_trainer.h"
 
@@ -27,6 +29,20 @@ void RestoreTensors(const std::map<std::string, artifacts::Tensor>& tensors,
   }
 }
 
+/// The stage's batches from the state's step on, made where the net is.
+std::unique_ptr<BatchSource> MakeBatches(const RunContext& run, const RecipeStage& stage) {
+  const BatchPlan plan{run.recipe,
+                       stage,
+                       run.space,
+                       run.data.data.train,
+                       run.data.split.train,
+                       run.normalization,
+                       run.request.seed,
+                       run.state.steps};
+  if (run.device_images) return std::make_unique<DeviceBatches>(plan, *run.device_images);
+  return std::make_unique<BatchLoader>(plan);
+}
+
 /// One stage, from where the state says to its end.
 class Stage {
  public:
@@ -39,9 +55,8 @@ class Stage {
         images_(static_cast<double>(run.data.split.train.size())),
         log_every_(std::max<std::int64_t>(
             1, static_cast<std::int64_t>(images_) / stage_.batch_size / kLogsPerEpoch)),
-        batches_({run.recipe, stage_, run.space, run.data.data.train, run.data.split.train,
-                  run.normalization, run.request.seed, run.state.steps}),
-        trainer_(net, run.recipe, stage_, batches_, teacher, run.request.seed, run.state.steps),
+        batches_(MakeBatches(run, stage_)),
+        trainer_(net, run.recipe, stage_, *batches_, teacher, run.request.seed, run.state.steps),
         bar_(StageName(stage_.bits)),
         saved_at_(run.Elapsed()) {}
 
@@ -70,7 +85,7 @@ class Stage {
   const RecipeStage& stage_;
   const double steps_, images_;
   const std::int64_t log_every_;
-  BatchLoader batches_;
+  std::unique_ptr<BatchSource> batches_;
   StageTrainer trainer_;
   ProgressBar bar_;
   double saved_at_;

@@ -10,6 +10,7 @@
 #include "supernet/evaluate_net.h"
 #include "supernet/extract.h"
 #include "supernet/separate_steps.h"
+#include "supernet/train/device.h"
 #include "supernet/train/run_context.h"
 
 namespace oqat::supernet {
@@ -187,12 +188,15 @@ std::optional<FixedNet> Run::Teacher() const {
   if (recipe().stages[0].bits != 32 && !(initial_ && initial_->bits == 32)) {
     throw InvalidField("recipe.distillation", "float", "in_place or none without a float stage");
   }
-  const ElasticNet net = NetOf(FloatCheckpoint());
+  ElasticNet net = NetOf(FloatCheckpoint());
+  net->to(run_.device);
   FixedNet teacher(*net, space::Largest(run_.space, run_.space.bits.front()));
   const artifacts::ImageSet& calibration = run_.data.evaluation_set.calibration;
-  teacher.Recalibrate(InputBatches(calibration, calibration.count(),
-                                   artifacts::EvaluationProtocol().batch_size,
-                                   run_.space.max_resolution(), run_.normalization));
+  std::vector<at::Tensor> batches =
+      InputBatches(calibration, calibration.count(), artifacts::EvaluationProtocol().batch_size,
+                   run_.space.max_resolution(), run_.normalization);
+  for (at::Tensor& batch : batches) batch = batch.to(run_.device);
+  teacher.Recalibrate(batches);
   return teacher;
 }
 
@@ -272,6 +276,8 @@ TrainReport Run::Report() {
 }
 
 TrainReport Run::Do() {
+  run_.device = ParseDevice(run_.request.device);
+  ConfigureDevice(run_.device);
   at::set_num_threads(run_.request.threads);
   Prepare();
   OpenFolder();
@@ -280,8 +286,12 @@ TrainReport Run::Do() {
                   static_cast<long long>(run_.data.evaluation_set.search.count()),
                   static_cast<long long>(run_.data.evaluation_set.test.count())));
   PlanTime();
+  if (!run_.device.is_cpu()) {
+    run_.device_images = CopyToDevice(run_.data.data.train, run_.device);
+  }
   while (run_.state.stage < recipe().stages.size()) {
     ElasticNet net = NetOfStage();
+    net->to(run_.device);
     std::optional<FixedNet> teacher = Teacher();
     TrainStage(run_, net, teacher ? &*teacher : nullptr);
     FinishStage(net);

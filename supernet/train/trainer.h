@@ -15,7 +15,8 @@ struct TrainRequest {
   Recipe recipe;  ///< its `data` and `space` are used
   std::string out_folder;
   std::uint64_t seed = 1;
-  int threads = 1;         ///< intra-op threads; one thread makes runs reproduce bit by bit
+  std::string device = "cpu";  ///< or "cuda", "cuda:N"
+  int threads = 1;             ///< intra-op threads; one thread makes runs reproduce bit by bit
   double max_minutes = 0;  ///< whole run, interruptions not counted; epochs are cut to fit; 0: none
   double save_minutes = 5;  ///< between saved states
   bool progress = true;     ///< bars on stderr

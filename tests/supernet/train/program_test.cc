@@ -61,6 +61,7 @@ TEST_F(ProgramTest, ErrorsAreOneLineAndAnExitCode) {
   ExpectFailure("", 2, "subcommand");
   ExpectFailure("run --recipe tiny", 2, "--out");
   ExpectFailure("run --recipe huge" + out, 3, "cifar10-cpu");
+  ExpectFailure("run --recipe tiny --device cuda:99" + out, 2, "device: got cuda:99");
   ExpectFailure("run --recipe tiny --threads 0" + out, 2, "threads");
   ExpectFailure("run --recipe tiny --set colour=1" + out, 2, "recipe.colour");
   ExpectFailure("run --recipe tiny --set stages.0.bits=3" + out, 2, "recipe.stages[0].bits");
