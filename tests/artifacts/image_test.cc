@@ -89,7 +89,7 @@ TEST(ResizeSquare, KeepsFlatImagesMirrorsAndTheSameSize) {
 }
 
 TEST(WeightsOfResize, AreWhatResizeSquareComputes) {
-  for (const auto [from, to] : {std::pair{12, 7}, {8, 4}, {7, 12}, {5, 5}, {1, 3}}) {
+  for (const auto& [from, to] : {std::pair{12, 7}, {8, 4}, {7, 12}, {5, 5}, {1, 3}}) {
     const Pixels source = Random(from, 4), target = Resized(source, from, to);
     const ResizeWeights resize = WeightsOfResize(from, to);
     ASSERT_EQ(resize.weights.size(), static_cast<std::size_t>(from * to));
