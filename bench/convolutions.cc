@@ -98,7 +98,6 @@ double Ours(const Shape& s, int bits) {
   finish.high = 15;
   if (s.kernel == 1) {
     const std::vector<std::int8_t> weights(static_cast<std::size_t>(s.in) * s.out, 3);
-    const std::vector<std::int32_t> init(static_cast<std::size_t>(s.out));
     Pointwise conv;
     conv.in = in.data();
     conv.in_plane = PlanePixels(pixels);
@@ -107,9 +106,23 @@ double Ours(const Shape& s, int bits) {
     conv.out_channels = s.out;
     conv.weights = weights.data();
     conv.weight_block = std::int64_t{s.in} * kBlock;
-    conv.init = init.data();
     conv.narrow = bits <= 4;
     return Seconds([&] { kernels.pointwise(conv, finish); });
+  }
+  if (bits <= 4 && s.size <= 4) {
+    const std::vector<std::int8_t> weights(
+        static_cast<std::size_t>(s.in / kBlock *
+                                 MapWeightBytes(s.size * s.size, out_size * out_size)),
+        3);
+    SmallMap conv;
+    conv.in = in.data();
+    conv.in_plane = PlanePixels(pixels);
+    conv.images = s.images;
+    conv.channels = s.in;
+    conv.in_pixels = s.size * s.size;
+    conv.out_pixels = out_size * out_size;
+    conv.weights = weights.data();
+    return Seconds([&] { kernels.small_map(conv, finish); });
   }
   const std::vector<std::int8_t> weights(
       static_cast<std::size_t>(s.in / kBlock * DepthwiseWeightBytes(s.kernel)), 3);

@@ -111,6 +111,12 @@ struct Avx2 {
     return {_mm256_cvtps_pd(_mm256_castps256_ps128(a)),
             _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))};
   }
+  static OQAT_INLINE W LoadDouble(const double* p) {
+    return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)};
+  }
+  static OQAT_INLINE W Fma(W a, W b, W c) {
+    return {_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)};
+  }
   static OQAT_INLINE W Add(W a, W b) {
     return {_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)};
   }
@@ -225,6 +231,20 @@ struct Avx2Map {
   }
   static OQAT_INLINE Acc StepPixels(Acc acc, Pixels x, const std::int8_t* weights) {
     return _mm256_add_epi16(acc, FirstPixels(x, weights));
+  }
+  static OQAT_INLINE Acc NoProducts() { return _mm256_setzero_si256(); }
+  /// Of all channels of x with channel j of y.
+  static OQAT_INLINE Acc AddProducts(Acc acc, Pixels x, Pixels y, int j) {
+    const __m256i channel = _mm256_set1_epi16(static_cast<short>(2 * j + 256 * (2 * j + 1)));
+    return _mm256_add_epi16(acc, _mm256_maddubs_epi16(x, _mm256_shuffle_epi8(y, channel)));
+  }
+  static OQAT_INLINE Acc AddPixels(Acc acc, Pixels x) {
+    return _mm256_add_epi16(acc, _mm256_maddubs_epi16(x, _mm256_set1_epi8(1)));
+  }
+  static OQAT_INLINE void EndProducts(Acc acc, std::int32_t (&to)[kBlock]) {
+    const __m256i sums = _mm256_add_epi32(_mm256_cvtepi16_epi32(_mm256_castsi256_si128(acc)),
+                                          _mm256_cvtepi16_epi32(_mm256_extracti128_si256(acc, 1)));
+    Avx2::Store(to, _mm256_add_epi32(Avx2::Load(to), sums));
   }
   static OQAT_INLINE void PixelTotals(const Acc (&acc)[kTile], __m256i (&sums)[kTile]) {
     for (int i = 0; i < kTile; i += 2) {

@@ -24,13 +24,17 @@ OQAT_INLINE constexpr T Least(T a, T b) {
 /// Pixels computed together: their codes fill one 32-byte store.
 constexpr int kTile = 4;
 
+/// What h-swish multiplies its input with.
+template <class V>
+OQAT_INLINE typename V::F Gate(typename V::F y) {
+  const auto gate = V::Fma(y, V::Set(1.0F / 6), V::Set(0.5F));
+  return V::Min(V::Max(gate, V::Set(0)), V::Set(1));
+}
+
 template <class V, Rectifier R>
 OQAT_INLINE typename V::F Rectify(typename V::F y) {
   if constexpr (R == Rectifier::kRelu) return V::Max(y, V::Set(0));
-  if constexpr (R == Rectifier::kHSwish) {
-    const auto gate = V::Fma(y, V::Set(1.0F / 6), V::Set(0.5F));
-    return V::Mul(y, V::Min(V::Max(gate, V::Set(0)), V::Set(1)));
-  }
+  if constexpr (R == Rectifier::kHSwish) return V::Mul(y, Gate<V>(y));
   return y;
 }
 

@@ -93,16 +93,21 @@ void RunStem(const Stem& stem, const Sink& sink) {
   stem.stride == 1 ? RunStemStride<V, 1>(stem, sink) : RunStemStride<V, 2>(stem, sink);
 }
 
+/// Adds blocks [begin, end) of inputs to a tile of kOut blocks of outputs.
 template <class V, int kOut>
-OQAT_INLINE void DenseTile(const Dense& dense, int block, std::int64_t pixel) {
+OQAT_INLINE void DenseTile(const Dense& dense, int block, int begin, int end, std::int64_t pixel) {
   typename V::F acc[kOut][kTile];
+  float* out = dense.out + (block * dense.plane + pixel) * kBlock;
   OQAT_UNROLL(2)
   for (int o = 0; o < kOut; ++o) {
     OQAT_UNROLL(4)
-    for (int i = 0; i < kTile; ++i) acc[o][i] = V::Load(dense.bias + (block + o) * kBlock);
+    for (int i = 0; i < kTile; ++i) {
+      acc[o][i] = V::Load(begin == 0 ? dense.bias + (block + o) * kBlock
+                                     : out + (o * dense.plane + i) * kBlock);
+    }
   }
   const float* weights = dense.weights + block * dense.weight_block;
-  for (int k = 0; k < dense.in_channels / kBlock; ++k) {
+  for (int k = begin; k < end; ++k) {
     const float* in = dense.in + (k * dense.in_plane + pixel) * kBlock;
     OQAT_UNROLL(8)
     for (int c = 0; c < kBlock; ++c) {
@@ -116,24 +121,30 @@ OQAT_INLINE void DenseTile(const Dense& dense, int block, std::int64_t pixel) {
       }
     }
   }
+  const bool rectify = dense.rectify && end == dense.in_channels / kBlock;
   OQAT_UNROLL(2)
   for (int o = 0; o < kOut; ++o) {
     OQAT_UNROLL(4)
     for (int i = 0; i < kTile; ++i) {
-      V::Store(dense.out + ((block + o) * dense.plane + pixel + i) * kBlock, acc[o][i]);
+      V::Store(out + (o * dense.plane + i) * kBlock,
+               rectify ? V::Max(acc[o][i], V::Set(0)) : acc[o][i]);
     }
   }
 }
 
 template <class V>
 void RunDense(const Dense& dense) {
-  const int blocks = dense.out_channels / kBlock;
-  int block = 0;
-  for (; block + 2 <= blocks; block += 2) {
-    for (std::int64_t p = 0; p < dense.pixels; p += kTile) DenseTile<V, 2>(dense, block, p);
-  }
-  for (; block < blocks; ++block) {
-    for (std::int64_t p = 0; p < dense.pixels; p += kTile) DenseTile<V, 1>(dense, block, p);
+  // The weights of so many blocks of inputs stay in the first-level cache for all pixels.
+  constexpr int kChunk = 32;
+  const int blocks = dense.out_channels / kBlock, inputs = dense.in_channels / kBlock;
+  for (int block = 0; block < blocks; block += 2) {
+    for (int begin = 0; begin < inputs; begin += kChunk) {
+      const int end = Least(inputs, begin + kChunk);
+      for (std::int64_t p = 0; p < dense.pixels; p += kTile) {
+        block + 2 <= blocks ? DenseTile<V, 2>(dense, block, begin, end, p)
+                            : DenseTile<V, 1>(dense, block, begin, end, p);
+      }
+    }
   }
 }
 
@@ -214,7 +225,7 @@ void RunGate(const float* in, std::int64_t plane, std::int64_t images,
   const auto inverse = V::Set(finish.inverse_step);
   for (int block = 0; block < channels / kBlock; ++block) {
     for (std::int64_t n = 0; n < images; ++n) {
-      const auto gate = V::Load(gates + (block * gate_plane + n) * kBlock);
+      const auto gate = Gate<V>(V::Load(gates + (block * gate_plane + n) * kBlock));
       const std::int64_t begin = n * pixels_per_image;
       for (std::int64_t p = begin; p < begin + pixels_per_image; p += kTile) {
         typename V::I codes[kTile];

@@ -11,6 +11,7 @@
 
 #include "runtime/body_depthwise.h"
 #include "runtime/body_float.h"
+#include "runtime/body_gram.h"
 #include "runtime/body_pointwise.h"
 #include "runtime/body_small_map.h"
 
@@ -37,6 +38,7 @@ constexpr Kernels TableOf(Isa isa) {
       RunPointwise<V, Narrow>(conv, SumsSink<V, false>{sums});
     }
   };
+  table.pointwise_gram = RunPointwiseGram<V, Map>;
   table.depthwise = [](const Depthwise& conv, const Finish& finish) {
     WithSink<V>(finish, [&](const auto& sink) {
       conv.narrow ? RunDepthwise<V, NarrowPair>(conv, sink) : RunDepthwise<V, WidePair>(conv, sink);

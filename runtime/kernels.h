@@ -70,7 +70,15 @@ struct Pointwise {
   const std::int8_t* weights = nullptr;
   std::int64_t weight_block = 0;  ///< bytes from one block of outputs to the next
   bool narrow = true;             ///< codes at most 15 and weights at most 8 in magnitude
+  double* scratch = nullptr;      ///< GramScratch, for pointwise_gram
 };
+
+/// What pointwise_gram can do: products of inputs fit 32 bits, and everything 53.
+constexpr int kMostGramInputs = 128;
+constexpr std::int64_t kMostGramPixels = std::int64_t{1} << 23;
+constexpr std::int64_t GramScratch(int in_channels) {
+  return std::int64_t{in_channels} * (in_channels + 1);
+}
 
 /// Depthwise convolution of unsigned codes, padding kernel / 2. Weights:
 /// [channels / 8][RowPairs(kernel)][kernel][8][2]: taps of two rows side by side, those of the row
@@ -138,7 +146,8 @@ struct Stem {
   std::int64_t plane = 0;
 };
 
-/// Matrix product of planes: y = bias + sum over inputs, in their order, fused. Weights:
+/// Matrix product of planes: y = bias + sum over inputs, in their order, fused; max(y, 0) if
+/// `rectify`. Weights:
 /// [out / 8][in][8].
 struct Dense {
   const float* in = nullptr;  ///< planes
@@ -147,7 +156,8 @@ struct Dense {
   const float* weights = nullptr;
   std::int64_t weight_block = 0;  ///< floats from one block of outputs to the next
   const float* bias = nullptr;    ///< [out]
-  float* out = nullptr;           ///< planes
+  bool rectify = false;
+  float* out = nullptr;  ///< planes
   std::int64_t plane = 0;
 };
 
@@ -155,6 +165,9 @@ struct Kernels {
   Isa isa;
   void (*pointwise)(const Pointwise&, const Finish&);
   void (*pointwise_sums)(const Pointwise&, const ChannelSums&);
+  /// The same sums as pointwise_sums, of narrow codes, by the products of inputs with each other:
+  /// less work if there are few inputs and many outputs. Keeps nothing.
+  void (*pointwise_gram)(const Pointwise&, const ChannelSums&);
   void (*depthwise)(const Depthwise&, const Finish&);
   void (*depthwise_sums)(const Depthwise&, const ChannelSums&);
   void (*small_map)(const SmallMap&, const Finish&);
@@ -175,7 +188,8 @@ struct Kernels {
   /// `images` pixels.
   void (*pool)(const float* in, std::int64_t plane, std::int64_t images,
                std::int64_t pixels_per_image, int channels, float* out, std::int64_t out_plane);
-  /// code = clip(round(in * gate * inverse_step)), no offset; gate: planes of one pixel per image.
+  /// code = clip(round(in * min(max(fma(gate, 1/6, 0.5), 0), 1) * inverse_step)), no offset; gates:
+  /// planes of one pixel per image.
   void (*gate)(const float* in, std::int64_t plane, std::int64_t images,
                std::int64_t pixels_per_image, int channels, const float* gates,
                std::int64_t gate_plane, const Finish&);

@@ -116,6 +116,12 @@ struct Portable {
   static W ToDouble(const F& a) {
     return Map<W>([&](int i) { return static_cast<double>(a.v[i]); });
   }
+  static W LoadDouble(const double* p) {
+    return Map<W>([&](int i) { return p[i]; });
+  }
+  static W Fma(const W& a, const W& b, const W& c) {
+    return Map<W>([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
+  }
   static W Add(const W& a, const W& b) {
     return Map<W>([&](int i) { return a.v[i] + b.v[i]; });
   }
@@ -203,6 +209,20 @@ struct PortableMap {
       }
     }
     return acc;
+  }
+  static Acc NoProducts() { return Portable::SetInt(0); }
+  static Acc AddProducts(Acc acc, Pixels x, Pixels y, int j) {
+    for (int pixel = 0; pixel < 4; ++pixel) {
+      for (int i = 0; i < kBlock; ++i) acc.v[i] += x[pixel * kBlock + i] * y[pixel * kBlock + j];
+    }
+    return acc;
+  }
+  static Acc AddPixels(Acc acc, Pixels x) {
+    for (int i = 0; i < 4 * kBlock; ++i) acc.v[i % kBlock] += x[i];
+    return acc;
+  }
+  static void EndProducts(const Acc& acc, std::int32_t (&to)[kBlock]) {
+    for (int i = 0; i < kBlock; ++i) to[i] += acc.v[i];
   }
   static void PixelTotals(const Acc (&acc)[kTile], Portable::I (&sums)[kTile]) {
     for (int i = 0; i < kTile; ++i) sums[i] = acc[i];

@@ -55,25 +55,34 @@ void Operators::Pointwise1x1(const std::string& name, const PointwiseLayer& laye
   });
 }
 
-void Operators::CalibratePointwise(const Pointwise& conv, FoldedNorm& norm, std::int64_t images,
+void Operators::CalibratePointwise(Pointwise conv, FoldedNorm& norm, std::int64_t images,
                                    const Finish& finish) {
   ChannelSums sums = ZeroSums(conv.out_channels);
-  // Many inputs and few outputs: keeping the sums is less work than making them again.
-  const bool keep =
-      conv.narrow && conv.out_channels < conv.in_channels && conv.in_channels <= kMostSmallInputs;
-  if (keep) {
+  const auto add = [&] {
+    for (int b = 0; b < norm.blocks(); ++b) {
+      norm.AddBatch(b, &sums.sum[b * kBlock], &sums.squares[b * kBlock], conv.pixels, images);
+    }
+  };
+  const int in = conv.in_channels;
+  if (conv.narrow && conv.out_channels < in && in <= kMostSmallInputs) {
+    // Many inputs and few outputs: keeping the sums is less work than making them again.
     sums.plane = finish.plane;
     sums.kept = Grown(kept_, conv.out_channels * finish.plane);
-  }
-  kernels_.pointwise_sums(conv, sums);
-  for (int b = 0; b < norm.blocks(); ++b) {
-    norm.AddBatch(b, &sums.sum[b * kBlock], &sums.squares[b * kBlock], conv.pixels, images);
-  }
-  if (keep) {
+    kernels_.pointwise_sums(conv, sums);
+    add();
     kernels_.finish_sums(sums.kept, conv.pixels, conv.out_channels, finish);
-  } else {
-    kernels_.pointwise(conv, finish);
+    return;
   }
+  // w G w^T is in * in * out multiply-adds in float64, however many pixels there are.
+  if (conv.narrow && conv.out_channels > in && in <= kMostGramInputs &&
+      conv.pixels <= kMostGramPixels && conv.pixels >= 8 * in) {
+    conv.scratch = Grown(gram_, GramScratch(in));
+    kernels_.pointwise_gram(conv, sums);
+  } else {
+    kernels_.pointwise_sums(conv, sums);
+  }
+  add();
+  kernels_.pointwise(conv, finish);
 }
 
 void Operators::DepthwiseOf(BlockLayers& block, const Codes& in, Finish finish) {
@@ -158,18 +167,15 @@ void Operators::SqueezeExcite(const BlockLayers& block, const float* values, std
     float* hidden = Grown(hidden_, squeezed * small);
     float* gates = Grown(gates_, mid * small);
     kernels_.pool(values, plane, images, pixels, mid, pooled, small);
-    DenseLayer(block.weights->reduce, pooled, small, images, mid, squeezed, hidden);
-    for (std::int64_t i = 0; i < squeezed * small; ++i) hidden[i] = std::max(hidden[i], 0.0F);
-    DenseLayer(block.weights->gate, hidden, small, images, squeezed, mid, gates);
-    for (std::int64_t i = 0; i < mid * small; ++i) {
-      gates[i] = std::min(std::max(gates[i] + 3, 0.0F), 6.0F) / 6;
-    }
+    DenseLayer(block.weights->reduce, pooled, small, images, mid, squeezed, true, hidden);
+    DenseLayer(block.weights->gate, hidden, small, images, squeezed, mid, false, gates);
     kernels_.gate(values, plane, images, pixels, mid, gates, small, finish);
   });
 }
 
 void Operators::DenseLayer(const DenseWeights& weights, const float* in, std::int64_t plane,
-                           std::int64_t images, int in_channels, int out_channels, float* out) {
+                           std::int64_t images, int in_channels, int out_channels, bool rectify,
+                           float* out) {
   Dense dense;
   dense.in = in;
   dense.in_plane = dense.plane = plane;
@@ -179,6 +185,7 @@ void Operators::DenseLayer(const DenseWeights& weights, const float* in, std::in
   dense.weights = weights.weights.data();
   dense.weight_block = std::int64_t{weights.in} * kBlock;
   dense.bias = weights.bias.data();
+  dense.rectify = rectify;
   dense.out = out;
   kernels_.dense(dense);
 }

@@ -47,7 +47,7 @@ class Operators {
   void SqueezeExcite(const BlockLayers& block, const float* values, std::int64_t plane,
                      std::int64_t images, const Finish& finish);
   void DenseLayer(const DenseWeights& weights, const float* in, std::int64_t plane,
-                  std::int64_t images, int in_channels, int out_channels, float* out);
+                  std::int64_t images, int in_channels, int out_channels, bool rectify, float* out);
 
   /// Runs `work` and, if wanted, notes how long it kept the processor busy.
   template <class Work>
@@ -65,7 +65,7 @@ class Operators {
   static double ProcessorSeconds();
   void Note(const std::string& layer, const char* kind, std::int64_t macs, double seconds);
   ChannelSums ZeroSums(int channels);
-  void CalibratePointwise(const Pointwise& conv, FoldedNorm& norm, std::int64_t images,
+  void CalibratePointwise(Pointwise conv, FoldedNorm& norm, std::int64_t images,
                           const Finish& finish);
   template <class Conv>
   void RunByBlocks(Conv conv, int weight_bytes, std::int64_t pixels, FoldedNorm& norm,
@@ -78,6 +78,7 @@ class Operators {
   std::vector<std::uint64_t> squares_;
   std::vector<std::int16_t> kept_;
   std::vector<std::uint8_t> scratch_;
+  std::vector<double> gram_;
   std::vector<float> pooled_, hidden_, gates_;
 };
 

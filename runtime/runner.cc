@@ -214,7 +214,8 @@ void Runner::RunHead(std::int64_t images, float* logits) {
   const DenseWeights& weights = supernet_.classifier;
   operators_.Timed("classifier", "dense", images * weights.in * weights.out, [&] {
     float* planes = Grown(class_planes_, weights.out * plane);
-    operators_.DenseLayer(weights, values_.data(), plane, images, weights.in, weights.out, planes);
+    operators_.DenseLayer(weights, values_.data(), plane, images, weights.in, weights.out, false,
+                          planes);
     for (std::int64_t i = 0; i < images; ++i) {
       for (int c = 0; c < supernet_.space.num_classes; ++c) {
         *logits++ = planes[(c / kBlock * plane + i) * kBlock + c % kBlock];

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -67,8 +69,8 @@ void CompareIsas(int channels, std::int64_t pixels, int bits, Operands& operands
         finish.rectifier = rectifier;
         finish.plane = plane;
         finish.inverse_step = 3.7F;
-        finish.low = outputs == 1 ? 0 : -8;
-        finish.high = outputs == 1 ? static_cast<float>((1 << bits) - 1) : 7;
+        finish.sixth = 1 / (6 * 3.7F);
+        finish.high = outputs == 1 ? (1 << bits) - 1 : 15;
         finish.offset = outputs == 1 ? 0 : 8;
         if ((outputs & 1) != 0) finish.codes = out.codes.data();
         if ((outputs & 2) != 0) {
@@ -101,7 +103,7 @@ void CompareIsas(int channels, std::int64_t pixels, int bits, Operands& operands
 
 /// The sums that a convolution must give, from its definition.
 std::int64_t PointwiseSum(const Pointwise& conv, int out, std::int64_t pixel) {
-  std::int64_t sum = conv.init[out];
+  std::int64_t sum = 0;
   for (int k = 0; k < conv.in_channels; ++k) {
     const std::int64_t code = conv.in[(k / kBlock * conv.in_plane + pixel) * kBlock + k % kBlock];
     sum += code * conv.weights[out / kBlock * conv.weight_block +
@@ -144,7 +146,7 @@ void ExpectKeptSumsFinishAlike(const Depthwise& conv, Operands& operands) {
     finish.bias = bias.data();
     finish.rectifier = Rectifier::kHSwish;
     finish.plane = PlanePixels(pixels);
-    finish.inverse_step = 3.7F;
+    finish.sixth = 0.1F;
     finish.high = 15;
     finish.codes = direct.data();
     kernels.depthwise(conv, finish);
@@ -167,9 +169,9 @@ struct PointwiseCase {
 };
 
 TEST(Kernels, PointwiseIsExactEverywhere) {
-  const std::vector<PointwiseCase> cases{{8, 8, 8, 1, 4},     {24, 40, 32, 37, 4},
-                                         {16, 24, 16, 64, 2}, {1160, 16, 1160, 9, 4},
-                                         {48, 8, 64, 21, 8},  {960, 24, 960, 5, 8}};
+  const std::vector<PointwiseCase> cases{
+      {8, 8, 8, 1, 4},     {24, 40, 32, 37, 4},    {8, 24, 8, 38, 4},  {16, 8, 16, 1023, 4},
+      {16, 24, 16, 64, 2}, {1160, 16, 1160, 9, 4}, {48, 8, 64, 21, 8}, {960, 24, 960, 5, 8}};
   for (const PointwiseCase& test : cases) {
     SCOPED_TRACE(std::to_string(test.in) + "->" + std::to_string(test.out) + " " +
                  std::to_string(test.bits) + " bit");
@@ -189,11 +191,8 @@ TEST(Kernels, PointwiseIsExactEverywhere) {
         in.assign(in.size(), static_cast<std::uint8_t>((1 << test.bits) - 1));
         weights.assign(weights.size(), static_cast<std::int8_t>(-(1 << (test.bits - 1))));
       }
-      std::vector<std::int32_t> init(static_cast<std::size_t>(test.out));
-      for (std::size_t i = 0; i < init.size(); ++i) init[i] = static_cast<std::int32_t>(i) * 100;
       conv.in = in.data();
       conv.weights = weights.data();
-      conv.init = init.data();
       CompareIsas(
           test.out, test.pixels, test.bits, operands,
           [&](const Kernels& k, const Finish& finish) { k.pointwise(conv, finish); },
@@ -201,6 +200,17 @@ TEST(Kernels, PointwiseIsExactEverywhere) {
       std::vector<std::int64_t> sum(static_cast<std::size_t>(test.out));
       std::vector<std::uint64_t> squares(sum.size());
       KernelsFor(DefaultIsa()).pointwise_sums(conv, {sum.data(), squares.data()});
+      if (conv.narrow && test.in <= kMostGramInputs) {
+        std::vector<double> scratch(static_cast<std::size_t>(GramScratch(test.in)));
+        conv.scratch = scratch.data();
+        for (const Isa isa : AvailableIsas()) {
+          std::vector<std::int64_t> gram_sum(sum.size());
+          std::vector<std::uint64_t> gram_squares(sum.size());
+          KernelsFor(isa).pointwise_gram(conv, {gram_sum.data(), gram_squares.data()});
+          ASSERT_EQ(gram_sum, sum) << IsaName(isa);
+          ASSERT_EQ(gram_squares, squares) << IsaName(isa);
+        }
+      }
       for (int o = 0; o < test.out; ++o) {
         std::int64_t expected = 0;
         std::uint64_t expected_squares = 0;
@@ -270,6 +280,98 @@ TEST(Kernels, DepthwiseIsExactEverywhere) {
   }
 }
 
+TEST(Kernels, SmallMapsAreDepthwiseConvolutions) {
+  for (const int size : {1, 2, 3, 4, 5, 6}) {
+    for (const int stride : {1, 2}) {
+      SCOPED_TRACE("size " + std::to_string(size) + " stride " + std::to_string(stride));
+      Operands operands(17);
+      SmallMap conv;
+      conv.images = 3;
+      conv.channels = 16;
+      conv.in_pixels = size * size;
+      const int out_size = (size - 1) / stride + 1;
+      conv.out_pixels = out_size * out_size;
+      conv.in_plane = PlanePixels(conv.images * conv.in_pixels);
+      const auto in = operands.Codes(conv.channels * conv.in_plane, 4);
+      auto weights = operands.Weights(2 * MapWeightBytes(conv.in_pixels, conv.out_pixels), 4);
+      // Input pixels beyond the map have no weight.
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        const int at = static_cast<int>(i) % (MapVectors(conv.in_pixels) * 32);
+        if (at / 16 * 2 + at % 2 >= conv.in_pixels) weights[i] = 0;
+      }
+      conv.in = in.data();
+      conv.weights = weights.data();
+      CompareIsas(
+          conv.channels, conv.images * conv.out_pixels, 4, operands,
+          [&](const Kernels& k, const Finish& finish) { k.small_map(conv, finish); },
+          [&](const Kernels& k, const ChannelSums& sums) { k.small_map_sums(conv, sums); });
+      std::vector<std::int64_t> sum(16);
+      std::vector<std::uint64_t> squares(16);
+      KernelsFor(DefaultIsa()).small_map_sums(conv, {sum.data(), squares.data()});
+      for (int c = 0; c < conv.channels; ++c) {
+        std::int64_t expected = 0;
+        for (std::int64_t n = 0; n < conv.images; ++n) {
+          for (int out = 0; out < conv.out_pixels; ++out) {
+            const std::int8_t* of_output =
+                weights.data() + c / kBlock * MapWeightBytes(conv.in_pixels, conv.out_pixels) +
+                out * MapVectors(conv.in_pixels) * 32;
+            for (int p = 0; p < conv.in_pixels; ++p) {
+              const std::int64_t pixel = c / kBlock * conv.in_plane + n * conv.in_pixels + p;
+              expected += in[static_cast<std::size_t>(pixel * kBlock + c % kBlock)] *
+                          of_output[p / 2 * 16 + c % kBlock * 2 + p % 2];
+            }
+          }
+        }
+        ASSERT_EQ(sum[static_cast<std::size_t>(c)], expected);
+      }
+    }
+  }
+}
+
+/// kernels.h, word by word.
+int CodeOf(float sum, float scale, float bias, const Finish& finish, bool alone, float& y) {
+  const bool swish = finish.rectifier == Rectifier::kHSwish;
+  const auto code = [&](float x) {
+    return static_cast<int>(std::nearbyint(std::clamp(x, 0.0F, static_cast<float>(finish.high))));
+  };
+  y = std::fma(sum, scale, bias);
+  if (alone) return code(swish ? std::min(y, y * std::fma(y, finish.sixth, 0.5F)) : y);
+  if (finish.rectifier == Rectifier::kRelu) y = std::max(y, 0.0F);
+  if (swish) y *= std::clamp(std::fma(y, 1.0F / 6, 0.5F), 0.0F, 1.0F);
+  return code(std::fma(y, finish.inverse_step, finish.offset));
+}
+
+TEST(Kernels, FinishIsWhatIsWrittenDown) {
+  constexpr int kPixels = 37;
+  constexpr std::int64_t kPlane = PlanePixels(kPixels);
+  Operands operands(19);
+  const auto in = operands.Floats(kBlock * kPlane, 40);
+  const auto scale = operands.Floats(kBlock, 0.3F), bias = operands.Floats(kBlock, 3);
+  for (const Rectifier rectifier : {Rectifier::kNone, Rectifier::kRelu, Rectifier::kHSwish}) {
+    for (const bool alone : {true, false}) {
+      std::vector<std::uint8_t> codes(kBlock * kPlane);
+      std::vector<float> real(kBlock * kPlane);
+      Finish finish;
+      finish.scale = scale.data();
+      finish.bias = bias.data();
+      finish.rectifier = rectifier;
+      finish.plane = kPlane;
+      finish.codes = codes.data();
+      if (!alone) finish.real = real.data();
+      finish.inverse_step = 1.3F;
+      finish.sixth = 1 / (6 * 1.3F);
+      finish.offset = alone ? 0 : 8;
+      finish.high = 15;
+      KernelsFor(DefaultIsa()).finish(in.data(), kPixels, kBlock, finish);
+      for (std::size_t i = 0; i < kPixels * kBlock; ++i) {
+        float y = 0;
+        EXPECT_EQ(codes[i], CodeOf(in[i], scale[i % kBlock], bias[i % kBlock], finish, alone, y));
+        if (!alone) EXPECT_EQ(real[i], y);
+      }
+    }
+  }
+}
+
 TEST(Kernels, FloatKernelsGiveTheSameBitsEverywhere) {
   Operands operands(13);
   constexpr int kImages = 3, kSize = 9, kOut = 24;
@@ -292,6 +394,25 @@ TEST(Kernels, FloatKernelsGiveTheSameBitsEverywhere) {
       stem.out = results.back().data();
       KernelsFor(isa).stem(stem);
       EXPECT_EQ(results.back(), results.front()) << IsaName(isa);
+      // Finishing at once is finishing later.
+      const std::vector<float> scale = operands.Floats(kOut, 1), bias = operands.Floats(kOut, 1);
+      const std::int64_t pixels = kImages * stem.out_size * stem.out_size;
+      std::vector<std::uint8_t> later(static_cast<std::size_t>(kOut * stem.plane)), now(later);
+      Finish finish;
+      finish.scale = scale.data();
+      finish.bias = bias.data();
+      finish.rectifier = Rectifier::kHSwish;
+      finish.plane = stem.plane;
+      finish.sixth = 0.1F;
+      finish.high = 15;
+      finish.codes = later.data();
+      KernelsFor(isa).finish(stem.out, pixels, kOut, finish);
+      finish.codes = now.data();
+      KernelsFor(isa).stem_finish(stem, finish);
+      for (int block = 0; block < kOut / kBlock; ++block) {
+        const auto begin = block * stem.plane * kBlock, end = begin + pixels * kBlock;
+        EXPECT_TRUE(std::equal(now.begin() + begin, now.begin() + end, later.begin() + begin));
+      }
     }
   }
   Dense dense;
