@@ -30,23 +30,24 @@ struct Avx2 {
   static OQAT_INLINE F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   static OQAT_INLINE F Max(F a, F b) { return _mm256_max_ps(a, b); }
   static OQAT_INLINE F Min(F a, F b) { return _mm256_min_ps(a, b); }
+  /// Keeps them in registers here.
+  static OQAT_INLINE void Pin(F (&a)[kTile]) {
+    asm volatile("" : "+x"(a[0]), "+x"(a[1]), "+x"(a[2]), "+x"(a[3]));
+  }
   static OQAT_INLINE F ToFloat(F a) { return a; }
   static OQAT_INLINE F ToFloat(I a) { return _mm256_cvtepi32_ps(a); }
   static OQAT_INLINE I Round(F a) { return _mm256_cvtps_epi32(a); }
 
-  /// Of `low` or more, with `offset` added.
-  static OQAT_INLINE void StoreCodes(std::uint8_t* out, const I (&codes)[kTile], int low,
-                                     int offset) {
-    // Two pixels in one register of 16 bits; packing saturates.
-    const __m256i least = _mm256_set1_epi16(static_cast<short>(low));
-    const __m256i add = _mm256_set1_epi16(static_cast<short>(offset));
-    const auto pair = [&](I a, I b) __attribute__((always_inline)) {
-      return _mm256_add_epi16(_mm256_max_epi16(_mm256_packs_epi32(a, b), least), add);
-    };
-    const __m256i words = _mm256_packus_epi16(pair(codes[0], codes[1]), pair(codes[2], codes[3]));
+  /// From 0 to `high`.
+  static OQAT_INLINE void StoreCodes(std::uint8_t* out, const I (&codes)[kTile], int high) {
+    // Packing saturates, the second time to 0 to 255.
+    const __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(codes[0], codes[1]),
+                                              _mm256_packs_epi32(codes[2], codes[3]));
+    const __m256i clipped = _mm256_min_epu8(bytes, _mm256_set1_epi8(static_cast<char>(high)));
     // Packing works within halves: the first holds channels 0 to 3 of each pixel.
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_permutevar8x32_epi32(words, order));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
+                        _mm256_permutevar8x32_epi32(clipped, order));
   }
 
   /// Exact sums of 8 channels and of their squares, these of the even and of the odd ones.
@@ -110,6 +111,12 @@ struct Avx2 {
     return {_mm256_cvtps_pd(_mm256_castps256_ps128(a)),
             _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))};
   }
+  static OQAT_INLINE W LoadDouble(const double* p) {
+    return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)};
+  }
+  static OQAT_INLINE W Fma(W a, W b, W c) {
+    return {_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)};
+  }
   static OQAT_INLINE W Add(W a, W b) {
     return {_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)};
   }
@@ -171,7 +178,6 @@ struct Avx2Operands {
   using Acc = __m256i;
   using Weights = __m256i;
 
-  static OQAT_INLINE Acc Zero() { return _mm256_setzero_si256(); }
   /// Keeps them in registers here.
   static OQAT_INLINE void Pin(Acc (&acc)[kTile]) {
     asm volatile("" : "+x"(acc[0]), "+x"(acc[1]), "+x"(acc[2]), "+x"(acc[3]));
@@ -206,6 +212,46 @@ struct Avx2NarrowPair {
     for (int i = 0; i < kTile; i += 2) {
       sums[i] = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(acc[i / 2]));
       sums[i + 1] = _mm256_cvtepi16_epi32(_mm256_extracti128_si256(acc[i / 2], 1));
+    }
+  }
+};
+
+/// Small maps, with codes and weights as those.
+struct Avx2Map {
+  using Acc = __m256i;
+  using Pixels = __m256i;
+
+  static OQAT_INLINE Pixels LoadPixels(const std::uint8_t* p) {
+    const __m256i pairs = _mm256_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15,  //
+                                           0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+    return _mm256_shuffle_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), pairs);
+  }
+  static OQAT_INLINE Acc FirstPixels(Pixels x, const std::int8_t* weights) {
+    return _mm256_maddubs_epi16(x, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights)));
+  }
+  static OQAT_INLINE Acc StepPixels(Acc acc, Pixels x, const std::int8_t* weights) {
+    return _mm256_add_epi16(acc, FirstPixels(x, weights));
+  }
+  static OQAT_INLINE Acc NoProducts() { return _mm256_setzero_si256(); }
+  /// Of all channels of x with channel j of y.
+  static OQAT_INLINE Acc AddProducts(Acc acc, Pixels x, Pixels y, int j) {
+    const __m256i channel = _mm256_set1_epi16(static_cast<short>(2 * j + 256 * (2 * j + 1)));
+    return _mm256_add_epi16(acc, _mm256_maddubs_epi16(x, _mm256_shuffle_epi8(y, channel)));
+  }
+  static OQAT_INLINE Acc AddPixels(Acc acc, Pixels x) {
+    return _mm256_add_epi16(acc, _mm256_maddubs_epi16(x, _mm256_set1_epi8(1)));
+  }
+  static OQAT_INLINE void EndProducts(Acc acc, std::int32_t (&to)[kBlock]) {
+    const __m256i sums = _mm256_add_epi32(_mm256_cvtepi16_epi32(_mm256_castsi256_si128(acc)),
+                                          _mm256_cvtepi16_epi32(_mm256_extracti128_si256(acc, 1)));
+    Avx2::Store(to, _mm256_add_epi32(Avx2::Load(to), sums));
+  }
+  static OQAT_INLINE void PixelTotals(const Acc (&acc)[kTile], __m256i (&sums)[kTile]) {
+    for (int i = 0; i < kTile; i += 2) {
+      const __m256i both = _mm256_add_epi16(_mm256_permute2x128_si256(acc[i], acc[i + 1], 0x20),
+                                            _mm256_permute2x128_si256(acc[i], acc[i + 1], 0x31));
+      sums[i] = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(both));
+      sums[i + 1] = _mm256_cvtepi16_epi32(_mm256_extracti128_si256(both, 1));
     }
   }
 };

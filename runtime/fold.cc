@@ -9,6 +9,8 @@ namespace oqat::runtime {
 namespace {
 
 constexpr double kEps = 1e-5;
+/// A sum times a scale, a bias and what a sum lacks are at most this; together below 2^31.
+constexpr double kMostSteps = 0x1p29;
 
 std::vector<float> First(const std::vector<float>& values, int count) {
   std::vector<float> first(values.begin(), values.begin() + count);
@@ -18,11 +20,11 @@ std::vector<float> First(const std::vector<float>& values, int count) {
 
 }  // namespace
 
-FoldedNorm::FoldedNorm(std::string layer, const BatchNorm& norm, int channels, double sum_scale)
+FoldedNorm::FoldedNorm(std::string layer, const BatchNorm& norm, int channels, SumsAndOutputs sums)
     : layer_(std::move(layer)),
       norm_(&norm),
       channels_(channels),
-      sum_scale_(sum_scale),
+      sums_(std::move(sums)),
       mean_(First(norm.running_mean, channels)),
       variance_(First(norm.running_var, channels)),
       scale_(mean_.size()),
@@ -39,8 +41,16 @@ void FoldedNorm::SetStatistics(const std::vector<float>& mean, const std::vector
 void FoldedNorm::Fold(std::size_t channel, double mean, double variance) {
   if (channel >= static_cast<std::size_t>(channels_)) return;
   const double gain = norm_->weight[channel] / std::sqrt(variance + kEps);
-  scale_[channel] = static_cast<float>(gain * sum_scale_);
-  bias_[channel] = static_cast<float>(norm_->bias[channel] - mean * gain);
+  double scale = gain * sums_.sum_scale / sums_.step;
+  double bias = (norm_->bias[channel] - mean * gain) / sums_.step + sums_.offset;
+  if (sums_.most > 0) {
+    // Finite, too: a mean times a gain may not be.
+    scale = std::clamp(scale, -kMostSteps / sums_.most, kMostSteps / sums_.most);
+    bias = std::isnan(bias) ? 0 : std::clamp(bias, -kMostSteps, kMostSteps);
+  }
+  scale_[channel] = static_cast<float>(scale);
+  if (!sums_.missing.empty()) bias += double{scale_[channel]} * sums_.missing[channel];
+  bias_[channel] = static_cast<float>(bias);
 }
 
 void FoldedNorm::BeginBatches() {
@@ -53,10 +63,16 @@ void FoldedNorm::AddBatch(int block, const std::int64_t* sum, const std::uint64_
   const double n = static_cast<double>(count);
   double mean[kBlock], variance[kBlock];
   for (int c = 0; c < kBlock; ++c) {
-    const double m = static_cast<double>(sum[c]) / n;
-    mean[c] = m * sum_scale_;
+    // Unsigned numbers wrap around, so that only the result must fit.
+    const std::int64_t missing =
+        sums_.missing.empty() ? 0 : sums_.missing[static_cast<std::size_t>(block * kBlock + c)];
+    const auto add = static_cast<std::uint64_t>(missing), s = static_cast<std::uint64_t>(sum[c]);
+    const std::uint64_t pixels = static_cast<std::uint64_t>(count);
+    const std::uint64_t square = squares[c] + 2 * add * s + pixels * add * add;
+    const double m = static_cast<double>(sum[c] + count * missing) / n;
+    mean[c] = m * sums_.sum_scale;
     variance[c] =
-        std::max(0.0, static_cast<double>(squares[c]) / n - m * m) * sum_scale_ * sum_scale_;
+        std::max(0.0, static_cast<double>(square) / n - m * m) * sums_.sum_scale * sums_.sum_scale;
   }
   AddBatch(block, mean, variance, images);
 }

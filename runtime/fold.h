@@ -9,13 +9,23 @@
 
 namespace oqat::runtime {
 
+/// What a layer's kernel sums up, and what becomes of it.
+struct SumsAndOutputs {
+  double sum_scale = 1;  ///< what one unit of the sums is worth: the product of the steps
+  double most = 0;       ///< of a sum, in magnitude; 0 for float sums
+  /// What the kernel leaves out of every sum of a channel: codes are stored with an offset, whose
+  /// products with the weights are no part of it. Empty: nothing.
+  std::vector<std::int32_t> missing;
+  /// Codes alone are folded in units of their step, with their offset: Finish in kernels.h.
+  double step = 1, offset = 0;
+};
+
 /// BatchNorm of one layer of a subnet, folded with the scale of its convolution into the `scale`
-/// and `bias` of a Finish, and its statistics on the way to that.
+/// and `bias` of a Finish, and its statistics on the way to that. Where integer sums could leave
+/// the range of integers, 2^29 quantization steps off, scales and biases are limited to it.
 class FoldedNorm {
  public:
-  /// `sum_scale`: what one unit of the convolution's sums is worth (the product of its steps; 1
-  /// for float convolutions).
-  FoldedNorm(std::string layer, const BatchNorm& norm, int channels, double sum_scale);
+  FoldedNorm(std::string layer, const BatchNorm& norm, int channels, SumsAndOutputs sums);
 
   const std::string& layer() const { return layer_; }
   std::vector<float> mean() const { return {mean_.begin(), mean_.begin() + channels_}; }
@@ -29,8 +39,8 @@ class FoldedNorm {
   /// Begins a recalibration: batches follow, then EndBatches.
   void BeginBatches();
 
-  /// A batch's sums of block `block` of channels over `count` pixels of `images` images, in the
-  /// convolution's units; folds that block for this batch.
+  /// A batch's sums of block `block` of channels over `count` pixels of `images` images, as the
+  /// kernel counts them; folds that block for this batch.
   void AddBatch(int block, const std::int64_t* sum, const std::uint64_t* squares,
                 std::int64_t count, std::int64_t images);
 
@@ -48,7 +58,7 @@ class FoldedNorm {
   std::string layer_;
   const BatchNorm* norm_;
   int channels_;
-  double sum_scale_;
+  SumsAndOutputs sums_;
   std::vector<float> mean_, variance_, scale_, bias_;  ///< whole blocks; the surplus gives 0
   std::vector<double> mean_sum_, variance_sum_;
 };

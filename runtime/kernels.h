@@ -24,9 +24,15 @@ constexpr std::int64_t PlanePixels(std::int64_t pixels) { return (pixels + 3) / 
 
 enum class Rectifier { kNone, kRelu, kHSwish };
 
-/// What becomes of the sums of a convolution: y = rectifier(fma(sum, scale, bias)) (+ shortcut);
-/// real = y; code = max(round_half_even(min(y * inverse_step, high)), low) + offset, where what
-/// is too small for an integer counts as low.
+/// What becomes of the sums of a convolution.
+///
+/// With `real`: y = rectifier(fma(sum, scale, bias)) (+ shortcut), h-swish being
+/// y * min(max(fma(y, 1/6, 0.5), 0), 1); then, for codes, x = fma(y, inverse_step, offset).
+/// Codes alone: scale and bias are in units of the codes' step, with the offset in the bias;
+/// x = fma(sum, scale, bias), or for h-swish, whose codes have no offset, min(x, x * fma(x, sixth,
+/// 0.5)), which differs only below 0.
+/// code = max(round_half_even(min(x, high)), 0), where what is too small for an integer, or no
+/// number, counts as 0. Integer sums with codes alone must keep x below 2^31 in magnitude.
 struct Finish {
   const float* scale = nullptr;  ///< [out]
   const float* bias = nullptr;   ///< [out]
@@ -36,17 +42,20 @@ struct Finish {
   std::uint8_t* codes = nullptr;    ///< planes, or null
   std::int64_t plane = 0;           ///< pixels from one block of outputs to the next
   float inverse_step = 1;
-  int low = 0;     ///< -128 to 0
-  float high = 0;  ///< at most 255
-  int offset = 0;
+  float sixth = 0;   ///< a sixth of the step
+  float offset = 0;  ///< what is added to signed codes
+  int high = 0;      ///< the largest code, offset included; at most 255
 };
+
+/// Inputs of a narrow 1x1 convolution whose sums fit 16 bits.
+constexpr int kMostSmallInputs = 272;
 
 /// Exact sums of one convolution's outputs per channel, over the valid pixels.
 struct ChannelSums {
   std::int64_t* sum = nullptr;       ///< [out], added to
   std::uint64_t* squares = nullptr;  ///< [out], added to
-  /// If not null, also the sums themselves, as planes. Only for depthwise convolutions that are
-  /// narrow: their sums fit 16 bits, 7 * 7 * 15 * 8 at most.
+  /// If not null, also the sums themselves, as planes. Only for narrow convolutions whose sums fit
+  /// 16 bits: depthwise ones, 7 * 7 * 15 * 8 at most, and 1x1 of kMostSmallInputs.
   std::int16_t* kept = nullptr;
   std::int64_t plane = 0;  ///< of `kept`
 };
@@ -59,10 +68,17 @@ struct Pointwise {
   int in_channels = 0;   ///< a multiple of 8
   int out_channels = 0;  ///< a multiple of 8
   const std::int8_t* weights = nullptr;
-  std::int64_t weight_block = 0;       ///< bytes from one block of outputs to the next
-  const std::int32_t* init = nullptr;  ///< [out]: what sums start from
-  bool narrow = true;                  ///< codes at most 15 and weights at most 8 in magnitude
+  std::int64_t weight_block = 0;  ///< bytes from one block of outputs to the next
+  bool narrow = true;             ///< codes at most 15 and weights at most 8 in magnitude
+  double* scratch = nullptr;      ///< GramScratch, for pointwise_gram
 };
+
+/// What pointwise_gram can do: products of inputs fit 32 bits, and everything 53.
+constexpr int kMostGramInputs = 128;
+constexpr std::int64_t kMostGramPixels = std::int64_t{1} << 23;
+constexpr std::int64_t GramScratch(int in_channels) {
+  return std::int64_t{in_channels} * (in_channels + 1);
+}
 
 /// Depthwise convolution of unsigned codes, padding kernel / 2. Weights:
 /// [channels / 8][RowPairs(kernel)][kernel][8][2]: taps of two rows side by side, those of the row
@@ -99,6 +115,25 @@ constexpr std::int64_t DepthwiseScratch(const Depthwise& conv) {
          (conv.size + 12) * kBlock;
 }
 
+/// A depthwise convolution of maps so small that every output sees most of its map: a product with
+/// the matrix of all taps. Codes and weights as for `narrow`. Weights: [channels / 8]
+/// [out_pixels in whole tiles of 4][MapVectors][2][8][2]: input pixels 4v to 4v + 3 as two pairs.
+struct SmallMap {
+  const std::uint8_t* in = nullptr;
+  std::int64_t in_plane = 0;
+  std::int64_t images = 0;
+  int channels = 0;                      ///< a multiple of 8
+  int in_pixels = 0, out_pixels = 0;     ///< per image; in at most kMaxMapPixels
+  const std::int8_t* weights = nullptr;  ///< 0 for pixels beyond the map
+};
+
+constexpr int kMaxMapPixels = 36;
+constexpr int MapVectors(int in_pixels) { return (in_pixels + 3) / 4; }
+/// Bytes of the weights of one block of channels.
+constexpr int MapWeightBytes(int in_pixels, int out_pixels) {
+  return (out_pixels + 3) / 4 * 4 * MapVectors(in_pixels) * 32;
+}
+
 /// Float 3x3 convolution, padding 1. Weights: [out / 8][channels][3][3][8].
 struct Stem {
   const float* in = nullptr;  ///< [images][channels][size + 2][row]: padded with zeros
@@ -111,7 +146,8 @@ struct Stem {
   std::int64_t plane = 0;
 };
 
-/// Matrix product of planes: y = bias + sum over inputs, in their order, fused. Weights:
+/// Matrix product of planes: y = bias + sum over inputs, in their order, fused; max(y, 0) if
+/// `rectify`. Weights:
 /// [out / 8][in][8].
 struct Dense {
   const float* in = nullptr;  ///< planes
@@ -120,7 +156,8 @@ struct Dense {
   const float* weights = nullptr;
   std::int64_t weight_block = 0;  ///< floats from one block of outputs to the next
   const float* bias = nullptr;    ///< [out]
-  float* out = nullptr;           ///< planes
+  bool rectify = false;
+  float* out = nullptr;  ///< planes
   std::int64_t plane = 0;
 };
 
@@ -128,9 +165,17 @@ struct Kernels {
   Isa isa;
   void (*pointwise)(const Pointwise&, const Finish&);
   void (*pointwise_sums)(const Pointwise&, const ChannelSums&);
+  /// The same sums as pointwise_sums, of narrow codes, by the products of inputs with each other:
+  /// less work if there are few inputs and many outputs. Keeps nothing.
+  void (*pointwise_gram)(const Pointwise&, const ChannelSums&);
   void (*depthwise)(const Depthwise&, const Finish&);
   void (*depthwise_sums)(const Depthwise&, const ChannelSums&);
+  void (*small_map)(const SmallMap&, const Finish&);
+  void (*small_map_sums)(const SmallMap&, const ChannelSums&);
+  /// Its sums as floats.
   void (*stem)(const Stem&);
+  /// Its sums finished; `out` is not used.
+  void (*stem_finish)(const Stem&, const Finish&);
   void (*dense)(const Dense&);
   /// Applies a Finish to float planes: sums that are already float.
   void (*finish)(const float* in, std::int64_t pixels, int channels, const Finish&);
@@ -143,7 +188,8 @@ struct Kernels {
   /// `images` pixels.
   void (*pool)(const float* in, std::int64_t plane, std::int64_t images,
                std::int64_t pixels_per_image, int channels, float* out, std::int64_t out_plane);
-  /// code = clip(round(in * gate * inverse_step)); gate: planes of one pixel per image.
+  /// code = clip(round(in * min(max(fma(gate, 1/6, 0.5), 0), 1) * inverse_step)), no offset; gates:
+  /// planes of one pixel per image.
   void (*gate)(const float* in, std::int64_t plane, std::int64_t images,
                std::int64_t pixels_per_image, int channels, const float* gates,
                std::int64_t gate_plane, const Finish&);

@@ -57,21 +57,22 @@ struct Portable {
   static F Min(const F& a, const F& b) {
     return Map<F>([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
   }
+  static void Pin(const F (&)[kTile]) {}
   static F ToFloat(const F& a) { return a; }
   static F ToFloat(const I& a) {
     return Map<F>([&](int i) { return static_cast<float>(a.v[i]); });
   }
   static I Round(const F& a) {
-    // Below all integers: the least of them, as x86 does it.
+    // Below all integers, or no number: the least of them, as x86 does it.
     return Map<I>([&](int i) {
-      return a.v[i] < -2147483648.0F ? INT32_MIN : static_cast<std::int32_t>(std::lrint(a.v[i]));
+      return a.v[i] >= -2147483648.0F ? static_cast<std::int32_t>(std::lrint(a.v[i])) : INT32_MIN;
     });
   }
-  static void StoreCodes(std::uint8_t* out, const I (&codes)[kTile], int low, int offset) {
+  static void StoreCodes(std::uint8_t* out, const I (&codes)[kTile], int high) {
     for (int t = 0; t < kTile; ++t) {
       for (int i = 0; i < kBlock; ++i) {
-        const std::int32_t code = codes[t].v[i] < low ? low : codes[t].v[i];
-        out[t * kBlock + i] = static_cast<std::uint8_t>(code + offset);
+        const std::int32_t code = codes[t].v[i];
+        out[t * kBlock + i] = static_cast<std::uint8_t>(code < 0 ? 0 : code > high ? high : code);
       }
     }
   }
@@ -115,6 +116,12 @@ struct Portable {
   static W ToDouble(const F& a) {
     return Map<W>([&](int i) { return static_cast<double>(a.v[i]); });
   }
+  static W LoadDouble(const double* p) {
+    return Map<W>([&](int i) { return p[i]; });
+  }
+  static W Fma(const W& a, const W& b, const W& c) {
+    return Map<W>([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
+  }
   static W Add(const W& a, const W& b) {
     return Map<W>([&](int i) { return a.v[i] + b.v[i]; });
   }
@@ -149,9 +156,9 @@ struct PortableDot {
     std::uint8_t v[32];
   };
   using Weights = const std::int8_t*;
-  static constexpr int kSteps = 1 << 20;
+  static constexpr int kBlocks = 1 << 20;
 
-  static Acc Zero() { return Portable::SetInt(0); }
+  static Acc First(const Codes& x, Weights w) { return Step(Portable::SetInt(0), x, w); }
   static void Pin(const Acc (&)[kTile]) {}
   static Acc Total(const Acc& acc) { return acc; }
   static Weights LoadWeights(const std::int8_t* p) { return p; }
@@ -187,9 +194,45 @@ struct PortablePair {
   }
 };
 
+struct PortableMap {
+  using Acc = Portable::I;
+  using Pixels = const std::uint8_t*;
+
+  static Pixels LoadPixels(const std::uint8_t* p) { return p; }
+  static Acc FirstPixels(Pixels x, const std::int8_t* w) {
+    return StepPixels(Portable::SetInt(0), x, w);
+  }
+  static Acc StepPixels(Acc acc, Pixels x, const std::int8_t* w) {
+    for (int pixel = 0; pixel < 4; ++pixel) {
+      for (int i = 0; i < kBlock; ++i) {
+        acc.v[i] += x[pixel * kBlock + i] * w[pixel / 2 * 16 + 2 * i + pixel % 2];
+      }
+    }
+    return acc;
+  }
+  static Acc NoProducts() { return Portable::SetInt(0); }
+  static Acc AddProducts(Acc acc, Pixels x, Pixels y, int j) {
+    for (int pixel = 0; pixel < 4; ++pixel) {
+      for (int i = 0; i < kBlock; ++i) acc.v[i] += x[pixel * kBlock + i] * y[pixel * kBlock + j];
+    }
+    return acc;
+  }
+  static Acc AddPixels(Acc acc, Pixels x) {
+    for (int i = 0; i < 4 * kBlock; ++i) acc.v[i % kBlock] += x[i];
+    return acc;
+  }
+  static void EndProducts(const Acc& acc, std::int32_t (&to)[kBlock]) {
+    for (int i = 0; i < kBlock; ++i) to[i] += acc.v[i];
+  }
+  static void PixelTotals(const Acc (&acc)[kTile], Portable::I (&sums)[kTile]) {
+    for (int i = 0; i < kTile; ++i) sums[i] = acc[i];
+  }
+};
+
 }  // namespace
 
 const Kernels kPortableKernels =
-    TableOf<Portable, PortableDot, PortableDot, PortablePair, PortablePair>(Isa::kPortable);
+    TableOf<Portable, PortableDot, PortableDot, PortablePair, PortablePair, PortableMap>(
+        Isa::kPortable);
 
 }  // namespace oqat::runtime

@@ -7,8 +7,11 @@ namespace {
 
 /// One instruction for 32 multiply-adds, exact for all codes.
 struct VnniDot : Avx2Operands {
-  static constexpr int kSteps = 1 << 20;
+  static constexpr int kBlocks = 1 << 20;
 
+  static OQAT_INLINE Acc First(__m256i codes, __m256i weights) {
+    return Step(_mm256_setzero_si256(), codes, weights);
+  }
   static OQAT_INLINE Acc Step(Acc acc, __m256i codes, __m256i weights) {
     return _mm256_dpbusd_epi32(acc, codes, weights);
   }
@@ -18,6 +21,6 @@ struct VnniDot : Avx2Operands {
 }  // namespace
 
 const Kernels kVnniKernels =
-    TableOf<Avx2, VnniDot, VnniDot, Avx2NarrowPair, Avx2WidePair>(Isa::kVnni);
+    TableOf<Avx2, VnniDot, VnniDot, Avx2NarrowPair, Avx2WidePair, Avx2Map>(Isa::kVnni);
 
 }  // namespace oqat::runtime

@@ -53,8 +53,8 @@ struct BlockWeights {
 /// Immutable; may be shared by threads.
 struct QuantizedSupernet {
   /// Throws Error INVALID_ARGUMENT, "WHERE: FIELD: ...": a tensor that is missing, extra,
-  /// mis-shaped or not finite in float32, a step size of 0 or far from any use, bits outside 2 to 8,
-  /// a kernel size other than 3, 5, 7.
+  /// mis-shaped or not finite in float32, a step size of 0 or far from any use, bits outside 2 to
+  /// 8, a kernel size other than 3, 5, 7.
   QuantizedSupernet(const artifacts::Checkpoint& checkpoint, std::string_view where);
 
   space::SearchSpace space;

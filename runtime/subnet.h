@@ -57,7 +57,8 @@ class Subnet {
                                    std::int64_t plane, std::int64_t pixels, int channels)>;
   void SetProbe(Probe probe);
 
-  /// Seconds spent per layer since the last call, by name; empty unless switched on.
+  /// Seconds spent per layer (of processor time) since the last call, by name; empty unless
+  /// switched on.
   struct LayerTime {
     std::string layer;
     std::string kind;  ///< "stem", "pointwise", "depthwise", "squeeze_excite", "dense"

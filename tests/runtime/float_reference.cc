@@ -14,8 +14,8 @@ namespace {
 constexpr double kUnit = 0x1p-24 * 1.01;
 
 Real HSwish(Real y) {
-  // y * (clamp(y + 3, 0, 6) * (1 / 6)): the sum, the constant and both products are rounded; the
-  // slope is 1.5 at most.
+  // y * clamp(fma(y, 1 / 6, 0.5), 0, 1): the constant, the gate and the product are rounded; the
+  // slope is 1.5 at most. In units of a step it is no different.
   const double h = y.value * std::clamp(y.value + 3, 0.0, 6.0) / 6;
   return {h, 1.5 * y.error + kUnit * (std::abs(y.value) + 3 * std::abs(h))};
 }
@@ -29,8 +29,9 @@ Real Activate(Real y, space::Activation activation) {
 
 struct FloatReference::Map {
   int channels = 0, size = 0;
-  std::vector<Real> at;  ///< [channels][size][size]
-  double unit = 1;       ///< what 1 in `at` is worth: sums of codes are kept as integers
+  std::vector<Real> at;         ///< [channels][size][size]
+  double unit = 1;              ///< what 1 in `at` is worth: sums of codes are kept as integers
+  std::vector<double> missing;  ///< what the runtime's sums of unsigned codes lack; empty: nothing
 
   Map(int channels_in, int size_in)
       : channels(channels_in),
@@ -109,9 +110,9 @@ std::vector<double> FloatReference::Codes(const Conv& conv, const Map& x,
                                           const Rounding& round) const {
   std::vector<Real> scaled = x.at;
   for (Real& v : scaled) {
-    // Times the rounded reciprocal of the step, and that product is rounded.
+    // At most: times the rounded reciprocal of the step, plus the offset of signed codes, rounded.
     v.value /= conv.activation_step;
-    v.error = v.error / conv.activation_step + 2 * kUnit * std::abs(v.value);
+    v.error = v.error / conv.activation_step + kUnit * (2 * std::abs(v.value) - conv.low);
   }
   return round(conv.layer, scaled, x.channels, conv.low, conv.high);
 }
@@ -121,6 +122,7 @@ FloatReference::Map FloatReference::Pointwise(const Conv& conv, const Map& x, in
   const std::vector<double> codes = Codes(conv, x, round);
   Map y(out, x.size);
   y.unit = conv.activation_step * conv.weight_step;
+  y.missing.resize(static_cast<std::size_t>(out));
   for (int o = 0; o < out; ++o) {
     Real* target = y.channel(o);
     for (int i = 0; i < x.channels; ++i) {
@@ -129,6 +131,7 @@ FloatReference::Map FloatReference::Pointwise(const Conv& conv, const Map& x, in
                conv.weight_low, conv.weight_high);
       const double* source = codes.data() + static_cast<std::size_t>(i) * x.pixels();
       for (std::size_t p = 0; p < x.pixels(); ++p) target[p].value += w * source[p];
+      y.missing[static_cast<std::size_t>(o)] += w * conv.low;
     }
   }
   return y;
@@ -209,15 +212,18 @@ void FloatReference::Normalize(Map& x, const std::string& layer, const std::stri
     const auto at = static_cast<std::size_t>(c);
     const double gain = weight[at] / std::sqrt(double{statistics.variance[at]} + 1e-5);
     const double scale = gain * x.unit, offset = bias[at] - statistics.mean[at] * gain;
+    // The bias makes up for what is missing.
+    const double missing = x.missing.empty() ? 0 : std::abs(x.missing[at] * scale);
     for (std::size_t p = 0; p < x.pixels(); ++p) {
       // fma(sum, scale, bias): both constants and the result are rounded.
       Real& v = x.channel(c)[p];
       const double product = v.value * scale, y = product + offset;
       v = {y, std::abs(scale) * v.error +
-                  kUnit * (std::abs(product) + std::abs(offset) + std::abs(y))};
+                  kUnit * (std::abs(product) + std::abs(offset) + missing + std::abs(y))};
     }
   }
   x.unit = 1;
+  x.missing.clear();
 }
 
 FloatReference::Map FloatReference::Dense(const Map& x, int out, const std::string& weight_name,
@@ -250,7 +256,7 @@ void FloatReference::SqueezeExcite(Map& x, const std::string& fc, int squeezed) 
   Map gates =
       Dense(hidden, x.channels, fc + "expand.weight", fc + "expand.bias", columns("expand.weight"));
   for (int c = 0; c < x.channels; ++c) {
-    // clamp(g + 3, 0, 6) / 6, two roundings; then the product with the values.
+    // clamp(fma(g, 1/6, 0.5), 0, 1), two roundings; then the product with the values.
     const Real g = gates.at[static_cast<std::size_t>(c)];
     const double gate = std::clamp(g.value + 3, 0.0, 6.0) / 6;
     const double gate_error = g.error / 6 + 2 * kUnit;
