@@ -97,7 +97,9 @@ TEST(Kernels, FinishIsWhatIsWrittenDown) {
       for (std::size_t i = 0; i < kPixels * kBlock; ++i) {
         float y = 0;
         EXPECT_EQ(codes[i], CodeOf(in[i], scale[i % kBlock], bias[i % kBlock], finish, alone, y));
-        if (!alone) EXPECT_EQ(real[i], y);
+        if (!alone) {
+          EXPECT_EQ(real[i], y);
+        }
       }
     }
   }
