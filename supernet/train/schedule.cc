@@ -11,6 +11,8 @@ namespace {
 constexpr double kQuantizedOverFloat = 1.5;
 constexpr double kTrainingOverInference = 3.0;
 constexpr std::int64_t kStepsIgnored = 2;  // the first steps allocate
+constexpr std::int64_t kStepsTrusted = 12;
+constexpr double kOutlier = 3.0;
 constexpr double kMinScale = 0.001;
 
 }  // namespace
@@ -34,6 +36,10 @@ void TimePlan::StepTook(std::size_t stage, double seconds) {
   if (++known.steps_seen <= kStepsIgnored) return;
   // A running mean that forgets: the machine is shared, and its other work comes and goes.
   const double weight = std::max(0.02, 1.0 / static_cast<double>(known.steps_seen - kStepsIgnored));
+  // One step that hung (a suspended machine, a full disk) says little about those to come.
+  if (known.steps_seen > kStepsTrusted) {
+    seconds = std::min(seconds, kOutlier * known.step_seconds);
+  }
   known.step_seconds += weight * (seconds - known.step_seconds);
 }
 

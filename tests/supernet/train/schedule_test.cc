@@ -49,6 +49,15 @@ TEST(TimePlan, IgnoresTheFirstStepsWhichAllocate) {
   EXPECT_NEAR(plan.SecondsLeft(1), 100 + 150, 1e-9);
 }
 
+TEST(TimePlan, OneStepThatHungCutsLittle) {
+  TimePlan plan = TwoStages(1e6);
+  Steps(plan, 0, 52, 1.0);
+  plan.StepTook(0, 1000);
+  EXPECT_NEAR(plan.SecondsLeft(1), 250, 12);
+  Steps(plan, 0, 500, 2.0);  // slower for good
+  EXPECT_NEAR(plan.SecondsLeft(1), 500, 5);
+}
+
 TEST(TimePlan, CutsWhatIsLeftByOneFactor) {
   TimePlan plan = TwoStages(130);
   Steps(plan, 0, 10, 1.0);
