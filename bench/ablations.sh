@@ -67,24 +67,34 @@ for seed in $seeds; do
 done
 wait
 [ ! -e "$out/failed" ] || exit 1
-for seed in $seeds; do
-  start=$out/inherited-$seed/float.ckpt.safetensors
-  space=$("$bin/oqat-train" describe "$start" | jq -c .space)
-  from_float=(--set "initial_checkpoint=$start")
-  limit; train scratch-equal "$seed" --set "stages=[$(stage 2 "$e2" 0.1 scratch)]" &
-  limit; train scratch-total "$seed" --set "stages=[$(stage 2 "$total" 0.1 scratch)]" &
-  limit; train float-to-2 "$seed" "${from_float[@]}" \
-    --set "stages=[$(stage 2 "$quantized" 0.04 float)]" &
-  limit; train separate "$seed" "${from_float[@]}" --set "stages=[$s4,$s3,$s2]" \
-    --set step_sizes=separate &
-  limit; train unsigned "$seed" "${from_float[@]}" --set "stages=[$s4,$s3,$s2]" \
-    --set activation_range=unsigned &
-  # One architecture alone: a space with one choice everywhere.
-  for subnet in smallest:0 median:1 largest:2; do
-    one=$(jq -c --argjson i "${subnet#*:}" '.name = "one" | reduce
-      ("resolutions", "kernels", "expands", "depths") as $k (.; .[$k] = [.[$k][$i]])' <<<"$space")
-    limit; train "alone-${subnet%:*}" "$seed" --set "space=$one" --set "stages=[$f,$s4,$s3,$s2]" \
-      --set smallest_subnet=false --set random_subnets=0 --set distillation=none &
+against() { # EXPERIMENT SEED: one training to compare with the inherited one of that seed
+  local start=$out/inherited-$2/float.ckpt.safetensors one
+  local from_float=(--set "initial_checkpoint=$start")
+  case "$1" in
+    scratch-equal) train "$1" "$2" --set "stages=[$(stage 2 "$e2" 0.1 scratch)]" ;;
+    scratch-total) train "$1" "$2" --set "stages=[$(stage 2 "$total" 0.1 scratch)]" ;;
+    float-to-2)
+      train "$1" "$2" "${from_float[@]}" --set "stages=[$(stage 2 "$quantized" 0.04 float)]" ;;
+    separate)
+      train "$1" "$2" "${from_float[@]}" --set "stages=[$s4,$s3,$s2]" --set step_sizes=separate ;;
+    unsigned)
+      train "$1" "$2" "${from_float[@]}" --set "stages=[$s4,$s3,$s2]" \
+        --set activation_range=unsigned ;;
+    alone-*)
+      # One architecture: a space with one choice everywhere.
+      local -A choice=([alone-smallest]=0 [alone-median]=1 [alone-largest]=2)
+      one=$("$bin/oqat-train" describe "$start" | jq -c --argjson i "${choice[$1]}" '.space |
+        .name = "one" | reduce ("resolutions", "kernels", "expands", "depths") as $k
+        (.; .[$k] = [.[$k][$i]])')
+      train "$1" "$2" --set "space=$one" --set "stages=[$f,$s4,$s3,$s2]" \
+        --set smallest_subnet=false --set random_subnets=0 --set distillation=none ;;
+  esac
+}
+for experiment in scratch-equal separate unsigned float-to-2 scratch-total \
+  alone-largest alone-median alone-smallest; do
+  for seed in $seeds; do
+    limit
+    against "$experiment" "$seed" &
   done
 done
 wait
