@@ -61,9 +61,12 @@ std::string ReadFile(const std::string& path, std::uint64_t max_bytes) {
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {
   static std::atomic<int> counter{0};
-  temporary_ =
-      path + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(counter.fetch_add(1));
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  // A killed process may have had our number and left its file: in a container they come again.
+  do {
+    temporary_ =
+        path + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(counter.fetch_add(1));
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) throw FileError(temporary_, "be created");
 }
 

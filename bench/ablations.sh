@@ -82,10 +82,11 @@ against() { # EXPERIMENT SEED: one training to compare with the inherited one of
         --set activation_range=unsigned ;;
     alone-*)
       # One architecture: a space with one choice everywhere.
-      local -A choice=([alone-smallest]=0 [alone-median]=1 [alone-largest]=2)
-      one=$("$bin/oqat-train" describe "$start" | jq -c --argjson i "${choice[$1]}" '.space |
-        .name = "one" | reduce ("resolutions", "kernels", "expands", "depths") as $k
-        (.; .[$k] = [.[$k][$i]])')
+      local -A choice=([alone-smallest]=first [alone-median]='.[length / 2 | floor]'
+        [alone-largest]=last)
+      one=$("$bin/oqat-train" describe "$start" | jq -c ".space | .name = \"one\" |
+        reduce (\"resolutions\", \"kernels\", \"expands\", \"depths\") as \$k
+        (.; .[\$k] |= [${choice[$1]}])")
       train "$1" "$2" --set "space=$one" --set "stages=[$f,$s4,$s3,$s2]" \
         --set smallest_subnet=false --set random_subnets=0 --set distillation=none ;;
   esac

@@ -151,6 +151,20 @@ void ElasticNetImpl::ForgetSteps() {
   for (ConvLayer* conv : parts_->layers.QuantizedConvs()) conv->fresh_steps = true;
 }
 
+std::vector<int> ElasticNetImpl::FreshSteps() const {
+  std::vector<int> fresh;
+  const auto convs = parts_->layers.QuantizedConvs();
+  for (std::size_t i = 0; i < convs.size(); ++i) {
+    if (convs[i]->fresh_steps) fresh.push_back(static_cast<int>(i));
+  }
+  return fresh;
+}
+
+void ElasticNetImpl::SetFreshSteps(const std::vector<int>& convolutions) {
+  const auto convs = parts_->layers.QuantizedConvs();
+  for (const int i : convolutions) convs.at(static_cast<std::size_t>(i))->fresh_steps = true;
+}
+
 int ElasticNetImpl::bits() const { return parts_->bits; }
 const space::SearchSpace& ElasticNetImpl::space() const { return parts_->space; }
 artifacts::ActivationRange ElasticNetImpl::activation_range() const { return parts_->range; }

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include <memory>
+#include <vector>
 
 #include "artifacts/checkpoint.h"
 #include "space/architecture.h"
@@ -41,6 +42,11 @@ class ElasticNetImpl : public torch::nn::Module {
 
   /// Lets the next training pass initialise the step sizes (at the width of that pass).
   void ForgetSteps();
+
+  /// The quantized convolutions, by their place in the net, whose step sizes wait for that pass:
+  /// not part of the tensors, but of what a training goes on from.
+  std::vector<int> FreshSteps() const;
+  void SetFreshSteps(const std::vector<int>& convolutions);
 
   /// Every trainable tensor is in one of these, in the order of the checkpoint's specification.
   struct ParameterGroups {

@@ -20,7 +20,8 @@ Json& Descend(Json& at, const std::string& word, std::string_view field) {
     const auto [end, fault] = std::from_chars(word.data(), word.data() + word.size(), index);
     if (fault != std::errc() || end != word.data() + word.size() || index >= at.size()) {
       throw InvalidField("set: " + std::string(field), word,
-                         "an index from 0 to " + std::to_string(at.size() - 1));
+                         at.empty() ? "nothing: the array is empty"
+                                    : "an index from 0 to " + std::to_string(at.size() - 1));
     }
     return at[index];
   }

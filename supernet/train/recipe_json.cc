@@ -182,6 +182,10 @@ Recipe RecipeFromJson(const Json& json) {
   ReadSandwich(reader, r);
   ReadAugmentation(reader, r);
   r.evaluation_every = reader.Number("evaluation_every", 0, 1e6, r.evaluation_every);
+  if (r.evaluation_every > 0 && r.evaluation_every < 1) {
+    throw InvalidField("recipe.evaluation_every", std::to_string(r.evaluation_every),
+                       "0 (at the end of a stage only) or 1 and more epochs");
+  }
   r.evaluation_images = reader.Int("evaluation_images", 0, kMaxImages, r.evaluation_images);
   r.evaluation_random_subnets = static_cast<int>(
       reader.Int("evaluation_random_subnets", 0, 1000, r.evaluation_random_subnets));

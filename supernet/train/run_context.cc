@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "base/error.h"
 #include "supernet/tensors.h"
 
 namespace oqat::supernet {
@@ -17,6 +18,15 @@ double RunContext::StepsOf(const RecipeStage& stage) const {
 
 void RunContext::Save(const std::map<std::string, artifacts::Tensor>& net,
                       const std::map<std::string, at::Tensor>& optimizer) {
+  for (const auto& [name, tensor] : net) {
+    for (const float value : artifacts::ToFloats(tensor)) {
+      if (std::isfinite(value)) continue;
+      throw Error(Code::kFailedPrecondition,
+                  "training diverged: " + name + " has the value " + std::to_string(value) +
+                      " after step " + std::to_string(state.steps) +
+                      "; lower the learning_rate or set gradient_clip");
+    }
+  }
   state.seconds = Elapsed();
   state.metrics_bytes = folder->metrics_bytes();
   state.tensors.clear();

@@ -8,10 +8,10 @@
 #include <string>
 
 #include "supernet/elastic_net.h"
-#include "supernet/extract.h"
 #include "supernet/train/device_batches.h"
 #include "supernet/train/run_folder.h"
 #include "supernet/train/schedule.h"
+#include "supernet/train/stage_trainer.h"
 #include "supernet/train/train_data.h"
 #include "supernet/train/trainer.h"
 
@@ -44,7 +44,8 @@ struct RunContext {
     if (request.say) request.say(line);
   }
   double StepsOf(const RecipeStage& stage) const;
-  /// Saves `state` with these tensors. Throws Error RESOURCE_EXHAUSTED; the state before stays.
+  /// Saves `state` with these tensors. Throws Error: RESOURCE_EXHAUSTED, or FAILED_PRECONDITION for
+  /// a net that is not finite; the state before stays.
   void Save(const std::map<std::string, artifacts::Tensor>& net,
             const std::map<std::string, at::Tensor>& optimizer);
 };
@@ -64,8 +65,8 @@ std::vector<SubnetScore> ScoreSubnets(RunContext& run, const ElasticNet& net,
 double ImagesScored(const RunContext& run, bool stage_end);
 
 /// Trains stage `run.state.stage` from `run.state.steps` on; saves the state now and then.
-/// `teacher`: the float teacher, or null. Throws Error CANCELLED once the request's `stop` is set
+/// `teacher`: empty without one. Throws Error CANCELLED once the request's `stop` is set
 /// and the state is saved.
-void TrainStage(RunContext& run, ElasticNet& net, FixedNet* teacher);
+void TrainStage(RunContext& run, ElasticNet& net, FloatTeacher& teacher);
 
 }  // namespace oqat::supernet

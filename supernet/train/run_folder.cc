@@ -26,7 +26,9 @@ std::optional<TrainState> RunFolder::StateIn(const std::string& path) {
   const std::filesystem::path folder(path);
   if (std::filesystem::exists(folder / kState)) return ReadTrainState((folder / kState).string());
   for (const char* name : {kMetrics, kModel}) {
-    if (std::filesystem::exists(folder / name)) {
+    // An empty log is that of a training that ended before its first state.
+    std::error_code fault;
+    if (std::filesystem::file_size(folder / name, fault) > 0 && !fault) {
       throw Error(Code::kAlreadyExists, "out: folder '" + path + "' holds a training (" + name +
                                             ") without its " + kState +
                                             "; give a new folder or remove this one");
@@ -41,6 +43,11 @@ RunFolder::RunFolder(const std::string& path, std::uint64_t metrics_bytes) : pat
   if (fault || !std::filesystem::is_directory(path)) {
     throw Error(Code::kInvalidArgument,
                 "out: cannot make folder '" + path + "': " + (fault ? fault.message() : "a file"));
+  }
+  // What a killed training was writing.
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(std::string(kState) + ".tmp.")) std::filesystem::remove(entry.path());
   }
   MetricsLog::Options options;
   options.keep_bytes = metrics_bytes;

@@ -40,7 +40,7 @@ const char* RoleName(SubnetRole role) {
 }  // namespace
 
 StageTrainer::StageTrainer(ElasticNet& net, const Recipe& recipe, const RecipeStage& stage,
-                           BatchSource& batches, FixedNet* teacher, std::uint64_t seed,
+                           BatchSource& batches, FloatTeacher& teacher, std::uint64_t seed,
                            std::int64_t first_step)
     : net_(net),
       recipe_(recipe),
@@ -69,13 +69,17 @@ void StageTrainer::CheckFinite(const std::vector<at::Tensor>& losses,
   for (std::size_t i = 0; i < subnets.size(); ++i) {
     const double value = values[static_cast<std::int64_t>(i)].item<double>();
     if (std::isfinite(value)) continue;
-    sgd_.ZeroGradients();
-    throw Error(Code::kFailedPrecondition,
-                "training diverged: the loss of the " + std::string(RoleName(subnets[i].role)) +
-                    " subnet is " + std::to_string(value) + " at step " + std::to_string(steps_) +
-                    " of the " + std::to_string(stage_.bits) +
-                    " bit stage; lower its learning_rate or set gradient_clip");
+    Diverged("the loss of the " + std::string(RoleName(subnets[i].role)) + " subnet is " +
+             std::to_string(value));
   }
+}
+
+void StageTrainer::Diverged(const std::string& what) {
+  sgd_.ZeroGradients();
+  throw Error(Code::kFailedPrecondition,
+              "training diverged: " + what + " at step " + std::to_string(steps_ + 1) + " of the " +
+                  std::to_string(stage_.bits) +
+                  " bit stage; lower its learning_rate or set gradient_clip");
 }
 
 double StageTrainer::Step(double learning_rate, double progress) {
@@ -87,10 +91,10 @@ double StageTrainer::Step(double learning_rate, double progress) {
                                   recipe_.label_smoothing);
   };
   at::Tensor soft_labels;
-  if (teacher_ != nullptr) {
+  if (!teacher_.empty()) {
     const bool one = recipe_.resolution_sampling == ResolutionSampling::kStep;
     const int resolution = one ? batch.images.begin()->first : net_->space().max_resolution();
-    soft_labels = at::softmax(teacher_->Forward(batch.images.at(resolution)), 1);
+    soft_labels = at::softmax(teacher_.at(resolution).Forward(batch.images.at(resolution)), 1);
   }
 
   net_->train();
@@ -110,7 +114,8 @@ double StageTrainer::Step(double learning_rate, double progress) {
     losses.push_back(loss.detach());
   }
   CheckFinite(losses, subnets);
-  sgd_.ClipGradients(recipe_.gradient_clip);
+  const double norm = sgd_.ClipGradients(recipe_.gradient_clip);
+  if (!std::isfinite(norm)) Diverged("the norm of the gradients is " + std::to_string(norm));
   sgd_.Step(learning_rate);
   sgd_.ZeroGradients();
   ++steps_;

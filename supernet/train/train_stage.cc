@@ -46,7 +46,7 @@ std::unique_ptr<BatchSource> MakeBatches(const RunContext& run, const RecipeStag
 /// One stage, from where the state says to its end.
 class Stage {
  public:
-  Stage(RunContext& run, ElasticNet& net, FixedNet* teacher)
+  Stage(RunContext& run, ElasticNet& net, FloatTeacher& teacher)
       : run_(run),
         net_(net),
         index_(run.state.stage),
@@ -135,9 +135,11 @@ void Stage::Run() {
     before = run_.Elapsed();
   }
   bar_.Finish();
+  Save();  // what follows takes a while, too
 }
 
 void Stage::Save() {
+  run_.state.fresh_steps = net_->FreshSteps();
   run_.Save(net_->ToTensors(), trainer_.OptimizerTensors());
   saved_at_ = run_.Elapsed();
 }
@@ -213,7 +215,7 @@ void Stage::Replan() {
 
 }  // namespace
 
-void TrainStage(RunContext& run, ElasticNet& net, FixedNet* teacher) {
+void TrainStage(RunContext& run, ElasticNet& net, FloatTeacher& teacher) {
   Stage(run, net, teacher).Run();
 }
 

@@ -52,6 +52,7 @@ void WriteTrainState(const std::string& path, const TrainState& state) {
       {"stage_seconds", state.stage_seconds},
       {"metrics_bytes", state.metrics_bytes},
       {"running", state.running},
+      {"fresh_steps", state.fresh_steps},
       {"finished",
        state.finished}}.dump();
   file.tensors = state.tensors;
@@ -76,6 +77,7 @@ TrainState ReadTrainState(const std::string& path) {
   state.stage_seconds = reader.Number("stage_seconds", 0, 1e12);
   state.metrics_bytes = static_cast<std::uint64_t>(reader.Int("metrics_bytes", 0, INT64_MAX));
   state.running = reader.Get("running");
+  state.fresh_steps = reader.IntList("fresh_steps", 0, 100000);
   state.finished = reader.Get("finished");
   reader.Finish();
   state.tensors = std::move(file.tensors);

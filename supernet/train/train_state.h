@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "artifacts/safetensors.h"
 #include "base/json.h"
@@ -23,6 +24,7 @@ struct TrainState {
   double stage_seconds = 0;
   std::uint64_t metrics_bytes = 0;  ///< of metrics.jsonl that belong to this state
   Json running = Json::object();    ///< sums of losses that are not logged yet
+  std::vector<int> fresh_steps;     ///< convolutions whose step sizes are not initialised yet
   Json finished = Json::array();    ///< reports of the stages before
   /// "net.NAME" and, within a stage, "momentum.GROUP.INDEX".
   std::map<std::string, artifacts::Tensor> tensors;

@@ -32,7 +32,7 @@ class Run {
   ElasticNet NetOf(const artifacts::Checkpoint& checkpoint) const;
   ElasticNet NetOfStage();
   artifacts::Checkpoint FloatCheckpoint() const;
-  std::optional<FixedNet> Teacher() const;
+  FloatTeacher Teacher() const;
   void FinishStage(const ElasticNet& net);
   TrainReport Report();
 
@@ -65,6 +65,10 @@ void Run::Prepare() {
     }
   }
   CheckStages(recipe(), run_.space, initial_ ? initial_->bits : 0);
+  const bool has_float = recipe().stages[0].bits == 32 || (initial_ && initial_->bits == 32);
+  if (recipe().distillation == Distillation::kFloat && !has_float) {
+    throw InvalidField("recipe.distillation", "float", "in_place or none without a float stage");
+  }
   if (run_.recipe.image_size == 0) run_.recipe.image_size = run_.space.max_resolution();
   run_.data = LoadTrainData(recipe(), run_.space, run_.request.progress);
   run_.normalization = initial_ ? initial_->normalization : run_.data.normalization;
@@ -163,6 +167,7 @@ ElasticNet Run::NetOfStage() {
   if (run_.state.steps > 0) {
     ElasticNet net = NewNet(stage.bits);
     net->FromTensors(tensors, where);
+    net->SetFreshSteps(run_.state.fresh_steps);
     return net;
   }
   const bool nothing_before = index == 0 && !initial_;
@@ -175,28 +180,31 @@ ElasticNet Run::NetOfStage() {
   } else {
     net = NewNet(recipe().stages[index - 1].bits);
     net->FromTensors(tensors, where);
+    net->SetFreshSteps(run_.state.fresh_steps);
   }
   net->SetBits(stage.bits);
   return net;
 }
 
-/// The largest float subnet, where stages after the float one learn from it.
-std::optional<FixedNet> Run::Teacher() const {
+/// The largest float subnet, recalibrated for every resolution, where stages after the float one
+/// learn from it; else none.
+FloatTeacher Run::Teacher() const {
   const bool wanted =
       recipe().distillation == Distillation::kFloat && recipe().stages[run_.state.stage].bits < 32;
-  if (!wanted) return std::nullopt;
-  if (recipe().stages[0].bits != 32 && !(initial_ && initial_->bits == 32)) {
-    throw InvalidField("recipe.distillation", "float", "in_place or none without a float stage");
-  }
+  FloatTeacher teacher;
+  if (!wanted) return teacher;
   ElasticNet net = NetOf(FloatCheckpoint());
   net->to(run_.device);
-  FixedNet teacher(*net, space::Largest(run_.space, run_.space.bits.front()));
   const artifacts::ImageSet& calibration = run_.data.evaluation_set.calibration;
-  std::vector<at::Tensor> batches =
-      InputBatches(calibration, calibration.count(), artifacts::EvaluationProtocol().batch_size,
-                   run_.space.max_resolution(), run_.normalization);
-  for (at::Tensor& batch : batches) batch = batch.to(run_.device);
-  teacher.Recalibrate(batches);
+  for (const int resolution : run_.space.resolutions) {
+    FixedNet largest(*net, space::Largest(run_.space, run_.space.bits.front()));
+    std::vector<at::Tensor> batches =
+        InputBatches(calibration, calibration.count(), artifacts::EvaluationProtocol().batch_size,
+                     resolution, run_.normalization);
+    for (at::Tensor& batch : batches) batch = batch.to(run_.device);
+    largest.Recalibrate(batches);
+    teacher.emplace(resolution, std::move(largest));
+  }
   return teacher;
 }
 
@@ -224,7 +232,12 @@ void Run::FinishStage(const ElasticNet& net) {
       checkpoint.lineage.parent_sha256 = initial_sha256_;
       if (state.stage > 0) {
         const bool of_float = stage.start == StageStart::kFloat;
-        checkpoint.lineage.parent_sha256 = (of_float ? finished_.front() : finished_.back()).sha256;
+        checkpoint.lineage.parent_sha256 = finished_.back().sha256;
+        if (of_float && recipe().stages[0].bits == 32) {
+          checkpoint.lineage.parent_sha256 = finished_.front().sha256;
+        } else if (of_float) {
+          checkpoint.lineage.parent_sha256 = initial_sha256_;
+        }
       }
     }
     Recipe as_run = recipe();
@@ -263,6 +276,7 @@ void Run::FinishStage(const ElasticNet& net) {
   state.steps = 0;
   state.progress = state.stage_seconds = 0;
   state.running = Json::object();
+  state.fresh_steps = net->FreshSteps();
   run_.Save(net->ToTensors(), {});
 }
 
@@ -292,8 +306,8 @@ TrainReport Run::Do() {
   while (run_.state.stage < recipe().stages.size()) {
     ElasticNet net = NetOfStage();
     net->to(run_.device);
-    std::optional<FixedNet> teacher = Teacher();
-    TrainStage(run_, net, teacher ? &*teacher : nullptr);
+    FloatTeacher teacher = Teacher();
+    TrainStage(run_, net, teacher);
     FinishStage(net);
   }
   run_.Say("done after " + FormatDuration(run_.Elapsed()) +

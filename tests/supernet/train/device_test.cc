@@ -68,7 +68,8 @@ class DeviceTest : public testing::Test {
     stage_.bits = bits;
     ElasticNet net(space_, bits, artifacts::ActivationRange::kAuto, 5);
     net->to(device);
-    StageTrainer trainer(net, recipe_, stage_, batches, nullptr, 3, 0);
+    FloatTeacher no_teacher;
+    StageTrainer trainer(net, recipe_, stage_, batches, no_teacher, 3, 0);
     Trained result;
     for (int step = 0; step < 3; ++step) result.losses.push_back(trainer.Step(0.02, 1));
     result.tensors = net->ToTensors();

@@ -148,6 +148,7 @@ TEST(Recipe, BadFieldsAreNamed) {
                                  "erase_max_area=0",
                                  "cutout=-1",
                                  "evaluation_every=-1",
+                                 "evaluation_every=0.5",
                                  "train_images=-1",
                                  "test_images=-1",
                                  "initial_checkpoint=3",

@@ -82,6 +82,53 @@ TEST(Resume, AnInterruptedTrainingEndsWithTheSameBits) {
   std::filesystem::remove_all(pieces.out_folder);
 }
 
+TEST(Resume, StepSizesThatNoSubnetUsedYetStayFresh) {
+  TrainRequest whole = Request("fresh_whole");
+  whole.recipe.distillation = Distillation::kNone;
+  whole.recipe.largest_subnet = whole.recipe.smallest_subnet = false;
+  for (RecipeStage& stage : whole.recipe.stages) stage.batch_size = 100;
+  TrainRequest pieces = whole;
+  pieces.out_folder = Request("fresh_pieces").out_folder;
+  const TrainReport expected = Train(whole);
+  int interruptions = 0;
+  while (TrainUntil(pieces, 1)) ASSERT_LT(++interruptions, 50);
+  EXPECT_EQ(Train(pieces).stages.back().sha256, expected.stages.back().sha256);
+  std::filesystem::remove_all(whole.out_folder);
+  std::filesystem::remove_all(pieces.out_folder);
+}
+
+TEST(Resume, ADivergedTrainingKeepsAFiniteState) {
+  TrainRequest request = Request("diverged");
+  request.recipe.gradient_clip = 0;
+  request.recipe.weight_decay = 1;
+  for (RecipeStage& stage : request.recipe.stages) {
+    stage.learning_rate = 1e3;
+    stage.warmup = 0;
+    stage.epochs = 20;
+  }
+  for (int again = 0; again < 2; ++again) {
+    try {
+      Train(request);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::kFailedPrecondition) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr("training diverged"));
+    }
+  }
+  std::filesystem::remove_all(request.out_folder);
+}
+
+TEST(Resume, WhatEndedBeforeItsFirstStateBeginsAnew) {
+  const TrainRequest request = Request("early");
+  std::filesystem::create_directories(request.out_folder);
+  WriteFileAtomically(request.out_folder + "/metrics.jsonl", "");
+  const std::string leftover = request.out_folder + "/state.safetensors.tmp.1.0";
+  WriteFileAtomically(leftover, "half");
+  EXPECT_NO_THROW(Train(request));
+  EXPECT_FALSE(std::filesystem::exists(leftover));
+  std::filesystem::remove_all(request.out_folder);
+}
+
 class FinishedTraining : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -195,6 +242,7 @@ TEST(TrainStateFile, EveryFieldSurvives) {
   state.stage_seconds = 0.5;
   state.metrics_bytes = 99;
   state.running = {{"loss", 1.0 / 3}};
+  state.fresh_steps = {1, 5};
   const float values[] = {1, 2};
   state.tensors["net.x"] = artifacts::TensorFromFloats({2}, values);
   const std::string path = testing::TempDir() + "/oqat_state.safetensors";
@@ -208,6 +256,7 @@ TEST(TrainStateFile, EveryFieldSurvives) {
   EXPECT_EQ(again.stage_seconds, 0.5);
   EXPECT_EQ(again.metrics_bytes, 99u);
   EXPECT_EQ(again.running, state.running);
+  EXPECT_EQ(again.fresh_steps, state.fresh_steps);
   EXPECT_EQ(again.tensors, state.tensors);
   std::filesystem::remove(path);
 }
