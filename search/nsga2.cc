@@ -87,15 +87,46 @@ void KeepBest(std::vector<Individual>& population, std::size_t count) {
   if (population.size() > count) population.resize(count);
 }
 
-Genome Offspring(const GeneSpace& genes, const std::vector<Individual>& population,
-                 RandomStream& random) {
-  Genome child = genes.Encode(Tournament(population, random).architecture, random);
+Genome OffspringOf(const GeneSpace& genes,
+                   const std::function<const space::Architecture&()>& parent,
+                   RandomStream& random) {
+  Genome child = genes.Encode(parent(), random);
   if (random.Bernoulli(kCrossoverProbability)) {
-    const Genome other = genes.Encode(Tournament(population, random).architecture, random);
+    const Genome other = genes.Encode(parent(), random);
     child = genes.Cross(child, other, random);
   }
   genes.Mutate(child, 2.0 / genes.size(), random);
   return child;
+}
+
+Genome Offspring(const GeneSpace& genes, const std::vector<Individual>& population,
+                 RandomStream& random) {
+  const auto parent = [&]() -> const space::Architecture& {
+    return Tournament(population, random).architecture;
+  };
+  return OffspringOf(genes, parent, random);
+}
+
+std::vector<space::Architecture> Breed(Candidates& candidates, int bred,
+                                       const std::function<Genome()>& child, int count,
+                                       RandomStream& random) {
+  std::vector<space::Architecture> batch;
+  const auto take = [&](space::Architecture architecture) {
+    candidates.MarkSeen(architecture);
+    batch.push_back(std::move(architecture));
+  };
+  for (int i = 0; i < kTriesPerCandidate * bred && static_cast<int>(batch.size()) < bred; ++i) {
+    Genome genome = child();
+    if (!candidates.Repair(genome, random)) continue;
+    space::Architecture architecture = candidates.genes().Decode(genome);
+    if (!candidates.Seen(architecture)) take(std::move(architecture));
+  }
+  while (static_cast<int>(batch.size()) < count) {
+    std::optional<space::Architecture> drawn = candidates.Unseen(random);
+    if (!drawn) break;
+    take(std::move(*drawn));
+  }
+  return batch;
 }
 
 Nsga2Strategy::Nsga2Strategy(const space::SearchSpace& space, const SearchRequest& request)
@@ -107,27 +138,8 @@ std::vector<space::Architecture> Nsga2Strategy::Propose(const History& history, 
   std::vector<Individual> population = UsableIndividuals(request_, history);
   KeepBest(population,
            std::max(kLeastPopulation, static_cast<std::size_t>(2 * request_.round_size)));
-
-  std::vector<space::Architecture> batch;
-  const auto full = [&] { return static_cast<int>(batch.size()) >= count; };
-  const auto take = [&](space::Architecture architecture) {
-    candidates.MarkSeen(architecture);
-    batch.push_back(std::move(architecture));
-  };
-  if (population.size() >= kLeastParents) {
-    for (int i = 0; i < kTriesPerCandidate * count && !full(); ++i) {
-      Genome child = Offspring(genes_, population, random);
-      if (!candidates.Repair(child, random)) continue;
-      space::Architecture architecture = genes_.Decode(child);
-      if (!candidates.Seen(architecture)) take(std::move(architecture));
-    }
-  }
-  while (!full()) {
-    std::optional<space::Architecture> drawn = candidates.Unseen(random);
-    if (!drawn) break;
-    take(std::move(*drawn));
-  }
-  return batch;
+  const auto child = [&] { return Offspring(genes_, population, random); };
+  return Breed(candidates, population.size() >= kLeastParents ? count : 0, child, count, random);
 }
 
 }  // namespace oqat::search

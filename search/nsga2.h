@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "base/random.h"
@@ -36,9 +37,19 @@ void RankAndSort(std::vector<Individual>& population);
 /// RankAndSort, then the best `count`.
 void KeepBest(std::vector<Individual>& population, std::size_t count);
 
+/// A child of what `parent` picks: usually the crossover of two, mutated.
+Genome OffspringOf(const GeneSpace& genes,
+                   const std::function<const space::Architecture&()>& parent, RandomStream& random);
+
 /// A child of two tournament winners of a sorted, non-empty population: crossover, mutation.
 Genome Offspring(const GeneSpace& genes, const std::vector<Individual>& population,
                  RandomStream& random);
+
+/// Unseen allowed architectures: at most `bred` of those that `child` makes, repaired, then any
+/// others; fewer than `count` only where no further one is found.
+std::vector<space::Architecture> Breed(Candidates& candidates, int bred,
+                                       const std::function<Genome()>& child, int count,
+                                       RandomStream& random);
 
 /// NSGA-II on measurements: parents are the best of what was evaluated.
 class Nsga2Strategy : public Strategy {

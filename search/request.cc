@@ -145,7 +145,8 @@ std::vector<Item> ListFromJson(JsonReader& reader, const std::string& field,
 }  // namespace
 
 const std::vector<std::string>& StrategyNames() {
-  static const std::vector<std::string> names = {"nsga2", "predictor_nsga2", "random"};
+  static const std::vector<std::string> names = {"coarse_to_fine", "nsga2", "nsga3",
+                                                 "predictor_nsga2", "random"};
   return names;
 }
 
@@ -159,6 +160,11 @@ void CheckRequest(const space::SearchSpace& space, const SearchRequest& request)
   CheckInt("round_size", request.round_size, 1, kMaxRoundSize);
   CheckInt("lag", request.lag, 1, kMaxLag);
   CheckObjectives(request.objectives);
+  if (request.strategy == "nsga3" && request.objectives.size() < kLeastNsga3Objectives) {
+    throw InvalidField("objectives", std::to_string(request.objectives.size()) + " objectives",
+                       "at least " + std::to_string(kLeastNsga3Objectives) +
+                           " with strategy nsga3; nsga2 is for fewer");
+  }
   CheckConstraints(request.constraints);
   CheckBits(space, request.bits);
 }

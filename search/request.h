@@ -34,6 +34,7 @@ inline constexpr int kMaxEvaluations = 1'000'000;
 inline constexpr int kMaxRoundSize = 1024;
 inline constexpr int kMaxLag = 8;
 inline constexpr int kMaxObjectives = 5;
+inline constexpr int kLeastNsga3Objectives = 3;
 inline constexpr int kMaxConstraints = 16;
 
 /// What a user asks for. Together with the model it determines the whole search.
@@ -51,7 +52,7 @@ struct SearchRequest {
   bool operator==(const SearchRequest&) const = default;
 };
 
-/// "nsga2", "predictor_nsga2", "random".
+/// "coarse_to_fine", "nsga2", "nsga3", "predictor_nsga2", "random".
 const std::vector<std::string>& StrategyNames();
 
 /// Throws Error INVALID_ARGUMENT naming the field, its value and what is allowed.

@@ -192,7 +192,8 @@ void AddCreate(CLI::App& group, Cli& cli) {
   create->add_option("--model", flags.model, "Model to search");
   create->add_option("--name", flags.name, "Name of the search; default: given by the server");
   create->add_option("--evaluations", flags.evaluations, "Budget: architectures to measure");
-  create->add_option("--strategy", flags.strategy, "predictor_nsga2 (default), nsga2 or random");
+  create->add_option("--strategy", flags.strategy,
+                     "predictor_nsga2 (default), coarse_to_fine, nsga2, nsga3 or random");
   create->add_option("--seed", flags.seed, "Equal requests with equal seeds give equal fronts")
       ->check(SeedValidator());
   create->add_option("--round-size", flags.round_size, "Architectures proposed together; 16");

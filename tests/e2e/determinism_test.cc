@@ -10,7 +10,7 @@ namespace oqat::testing {
 namespace {
 
 std::vector<std::string> SearchArgs(const std::string& name, const std::string& strategy) {
-  return {"search", "create",     "--model", "hollow",       "--name", name,   "--evaluations",
+  return {"search", "create",     "--model", "hollow",       "--name", name,     "--evaluations",
           "60",     "--strategy", strategy,  "--round-size", "8",      "--seed", "5"};
 }
 
@@ -42,7 +42,7 @@ TEST_P(EveryStrategy, GivesTheSameFrontWithOneAndThreeWorkers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Strategies, EveryStrategy,
-                         ::testing::Values("predictor_nsga2", "nsga2", "random"));
+                         ::testing::Values("predictor_nsga2", "nsga2", "random", "coarse_to_fine"));
 
 TEST(Crashes, KilledWorkersAndCoordinatorsChangeNothing) {
   Json undisturbed;

@@ -47,7 +47,9 @@ TEST(CheckRequest, NamesFieldValueAndWhatIsAllowed) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<Bad> cases = {
       {[](auto& r) { r.strategy = "greedy"; }, "strategy", "greedy",
-       "nsga2, predictor_nsga2, random"},
+       "coarse_to_fine, nsga2, nsga3, predictor_nsga2, random"},
+      {[](auto& r) { r.strategy = "nsga3"; }, "objectives", "2 objectives",
+       "at least 3 with strategy nsga3"},
       {[](auto& r) { r.evaluations = 0; }, "evaluations", "got 0", "1 to 1000000"},
       {[](auto& r) { r.evaluations = -5; }, "evaluations", "-5", "1 to 1000000"},
       {[](auto& r) { r.evaluations = 1000001; }, "evaluations", "1000001", "1 to 1000000"},

@@ -22,6 +22,7 @@ SearchRequest RequestOf(const std::string& strategy, std::uint64_t seed, int eva
   request.strategy = strategy;
   request.seed = seed;
   request.evaluations = evaluations;
+  if (strategy == "nsga3") request.objectives.push_back({Metric::kParams, false});
   return request;
 }
 
@@ -150,9 +151,78 @@ TEST(Strategies, MoreAndOtherObjectives) {
     request.objectives = {
         {Metric::kTop1, true}, {Metric::kBitops, false}, {Metric::kParams, false}};
     EXPECT_EQ(Simulate(Space(), request).size(), 64u);
+    if (name == "nsga3") continue;  // for three and more
     request.objectives = {{Metric::kLoss, false}};
     EXPECT_EQ(Simulate(Space(), request).size(), 64u);
   }
+}
+
+TEST(Nsga3, BeatsRandomOnAverageInThreeObjectives) {
+  double selected = 0, crowded = 0, random = 0;
+  constexpr int kSeeds = 5;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    SearchRequest request = RequestOf("nsga3", seed, 256);
+    selected += FinalVolume(Space(), request) / kSeeds;
+    request.strategy = "nsga2";
+    crowded += FinalVolume(Space(), request) / kSeeds;
+    request.strategy = "random";
+    random += FinalVolume(Space(), request) / kSeeds;
+  }
+  RecordProperty("volumes", std::to_string(selected) + " " + std::to_string(crowded) + " " +
+                                std::to_string(random));
+  EXPECT_GT(selected, random);
+}
+
+TEST(CoarseToFine, SamplesWidelyThenPerturbsWhatWasBest) {
+  const SearchRequest request = RequestOf("coarse_to_fine", 7, 192);
+  const std::vector<Measured> all = Simulate(Space(), request);
+  std::vector<std::vector<double>> costs(5);
+  std::vector<Measured> before;
+  int near = 0, fine = 0;
+  for (int round = 0; round < NumRounds(request); ++round) {
+    const std::vector<Measured> front =
+        FinalFront(Space(), request, VisibleHistory(request, before, round).measured);
+    for (const Measured& m : all) {
+      if (m.round != round) continue;
+      before.push_back(m);
+      if (round < 3) costs[m.architecture.bits].push_back(m.metrics.at(Metric::kBitops));
+      if (round < NumRounds(request) - 3) continue;
+      // The last steps are single genes.
+      ++fine;
+      near += std::any_of(front.begin(), front.end(), [&](const Measured& member) {
+        int genes = (member.architecture.bits != m.architecture.bits) +
+                    (member.architecture.resolution != m.architecture.resolution);
+        for (std::size_t i = 0; i < m.architecture.kernels.size(); ++i) {
+          genes += member.architecture.kernels[i] != m.architecture.kernels[i];
+          genes += member.architecture.expands[i] != m.architecture.expands[i];
+        }
+        return genes <= 3;
+      });
+    }
+  }
+  // The first quarter, 48 candidates: every bit width as often, over most of its range of costs.
+  for (const int bits : Space().bits) {
+    EXPECT_EQ(costs[bits].size(), 16u);
+    const auto [low, high] = std::minmax_element(costs[bits].begin(), costs[bits].end());
+    const double least =
+        space::CostMetrics(Space(), space::Smallest(Space(), bits)).at(Metric::kBitops);
+    const double most =
+        space::CostMetrics(Space(), space::Largest(Space(), bits)).at(Metric::kBitops);
+    EXPECT_GT(std::log(*high / *low), 0.6 * std::log(most / least));
+  }
+  EXPECT_EQ(fine, 48);
+  EXPECT_GE(near, 40);
+}
+
+TEST(CoarseToFine, BeatsRandomOnAverage) {
+  double perturbed = 0, random = 0;
+  constexpr int kSeeds = 5;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    perturbed += FinalVolume(Space(), RequestOf("coarse_to_fine", seed, 128)) / kSeeds;
+    random += FinalVolume(Space(), RequestOf("random", seed, 128)) / kSeeds;
+  }
+  RecordProperty("volumes", std::to_string(perturbed) + " " + std::to_string(random));
+  EXPECT_GT(perturbed, random);
 }
 
 TEST(PredictorNsga2, BeginsWithTheEndsOfEveryBitWidth) {
