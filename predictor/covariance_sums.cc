@@ -9,6 +9,7 @@ namespace {
 // the same results.
 using Floats = float __attribute__((vector_size(32)));
 using Words = std::int32_t __attribute__((vector_size(32)));
+constexpr std::size_t kMostPairs = 16;  // of values: more rows would not stay in the cache
 constexpr std::size_t kVector = 8, kVectors = 4, kLanes = kVector * kVectors;
 
 // exp(-x) for x >= 0: 2^k times a polynomial for the rest, Cephes' coefficients of expf.
@@ -53,17 +54,26 @@ CovarianceSums::CovarianceSums(const std::vector<std::vector<double>>& places,
   weights_.assign(padded_, 0);
   std::copy(weights.begin(), weights.end(), weights_.begin());
   for (std::size_t g = 0; g < genes; ++g) {
-    if (places[g].size() < 2) continue;
-    gene_.push_back(g);
-    first_row_.push_back(rows_.size() / padded_);
-    for (const double place : places[g]) {
-      rows_.resize(rows_.size() + padded_);
-      float* row = &rows_[rows_.size() - padded_];
-      for (std::size_t i = 0; i < n; ++i) {
-        const double d = samples[i * genes + g] - place;
-        row[i] = static_cast<float>(inverse_scale[g] * d * d);
+    const bool pair = g + 1 < genes && places[g].size() * places[g + 1].size() <= kMostPairs;
+    if (!pair && places[g].size() < 2) continue;
+    groups_.push_back({g, pair ? places[g + 1].size() : 0, rows_.size() / padded_});
+    const std::vector<double> alone{0};
+    for (const double first : places[g]) {
+      for (const double second : pair ? places[g + 1] : alone) {
+        rows_.resize(rows_.size() + padded_);
+        float* row = &rows_[rows_.size() - padded_];
+        for (std::size_t i = 0; i < n; ++i) {
+          const double d = samples[i * genes + g] - first;
+          double distance = inverse_scale[g] * d * d;
+          if (pair) {
+            const double e = samples[i * genes + g + 1] - second;
+            distance += inverse_scale[g + 1] * e * e;
+          }
+          row[i] = static_cast<float>(distance);
+        }
       }
     }
+    if (pair) ++g;
   }
 }
 
@@ -71,13 +81,24 @@ CovarianceSums::CovarianceSums(const std::vector<std::vector<double>>& places,
 __attribute__((target_clones("default", "avx2")))
 #endif
 double
-CovarianceSums::Sum(const std::uint8_t* values) const {
+CovarianceSums::Sum(const std::uint8_t* values, std::vector<const float*>& rows) const {
+  const std::size_t groups = groups_.size();
+  rows.resize(groups);
+  for (std::size_t g = 0; g < groups; ++g) {
+    const Group& group = groups_[g];
+    std::size_t row = group.first_row;
+    if (group.stride == 0) {
+      row += values[group.gene];
+    } else {
+      row += values[group.gene] * group.stride + values[group.gene + 1];
+    }
+    rows[g] = &rows_[row * padded_];
+  }
   Floats sums[kVectors] = {};
   for (std::size_t i = 0; i < padded_; i += kLanes) {
     Floats distance[kVectors] = {};
-    for (std::size_t g = 0; g < gene_.size(); ++g) {
-      const float* row = &rows_[(first_row_[g] + values[gene_[g]]) * padded_ + i];
-      for (std::size_t v = 0; v < kVectors; ++v) Add(row + kVector * v, distance[v]);
+    for (std::size_t g = 0; g < groups; ++g) {
+      for (std::size_t v = 0; v < kVectors; ++v) Add(rows[g] + i + kVector * v, distance[v]);
     }
     for (std::size_t v = 0; v < kVectors; ++v) {
       ExpMinus(distance[v]);

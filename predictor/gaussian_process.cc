@@ -186,6 +186,12 @@ void GaussianProcess::Fit(std::span<const space::Architecture> architectures,
     const double weight = hyper_.linear / static_cast<double>(p) * alpha[i];
     for (std::size_t j = 0; j < p; ++j) weights_[j] += weight * features_[i * p + j];
   }
+  // So that they take features as they are, not standardised.
+  intercept_ = 0;
+  for (std::size_t j = 0; j < p; ++j) {
+    weights_[j] *= feature_scale_[j];
+    intercept_ -= weights_[j] * feature_center_[j];
+  }
   std::vector<double> inverse_scale(g);
   for (std::size_t k = 0; k < g; ++k) inverse_scale[k] = hyper_.inverse_scale[kind_[k]];
   for (double& a : alpha) a *= hyper_.local;
@@ -202,12 +208,14 @@ void GaussianProcess::Predict(std::span<const space::Architecture> architectures
   const auto features = static_cast<double>(p);
   std::vector<double> row(p), covariance(n);
   std::vector<std::uint8_t> values(g);
+  std::vector<const float*> rows;
   for (std::size_t a = 0; a < architectures.size(); ++a) {
+    ValuesOf(architectures[a], values.data());
+    mean[a] = center_ + scale_ * (intercept_ + encoder_.WeightedSum(architectures[a], weights_) +
+                                  sums_->Sum(values.data(), rows));
+    if (stddev.empty()) continue;
     encoder_.Encode(architectures[a], row);
     for (std::size_t j = 0; j < p; ++j) row[j] = (row[j] - feature_center_[j]) * feature_scale_[j];
-    ValuesOf(architectures[a], values.data());
-    mean[a] = center_ + scale_ * (Dot(weights_.data(), row.data(), p) + sums_->Sum(values.data()));
-    if (stddev.empty()) continue;
     // Rasmussen and Williams, eq. 2.26, and the noise of a measurement.
     for (std::size_t i = 0; i < n; ++i) {
       double distance = 0;

@@ -52,7 +52,9 @@ class GaussianProcess final : public Regressor {
   Hyper hyper_;
   double center_ = 0, scale_ = 1;  // of the targets
   std::vector<double> feature_center_, feature_scale_;
-  std::vector<double> weights_;             // of the features: the linear part of the mean
+  // The linear part of the mean, of features as they are.
+  std::vector<double> weights_;
+  double intercept_ = 0;
   std::vector<double> features_, samples_;  // [n, features], [n, genes]
   std::unique_ptr<Cholesky> factor_;
   std::unique_ptr<CovarianceSums> sums_;

@@ -206,6 +206,7 @@ TEST(CovarianceSums, AgreeWithTheFormula) {
     for (const auto& choices : places) samples.push_back(random.Choose(choices));
     weights.push_back(random.Normal());
   }
+  std::vector<const float*> rows;
   const CovarianceSums sums(places, samples, inverse_scale, weights);
   for (std::uint8_t first = 0; first < 3; ++first) {
     for (std::uint8_t last = 0; last < 2; ++last) {
@@ -219,7 +220,7 @@ TEST(CovarianceSums, AgreeWithTheFormula) {
         }
         expected += weights[i] * std::exp(-distance);
       }
-      EXPECT_NEAR(sums.Sum(values), expected, 1e-5);
+      EXPECT_NEAR(sums.Sum(values, rows), expected, 1e-5);
     }
   }
 }
