@@ -3,7 +3,6 @@
 // thread, one process, one run; recalibration included; processor time, so that other programs
 // disturb less. Prints how well they agree, too.
 #include <ATen/Parallel.h>
-#include <time.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -17,6 +16,7 @@
 
 #include "artifacts/model_dir.h"
 #include "base/error.h"
+#include "base/processor_time.h"
 #include "base/random.h"
 #include "bench/plain_net.h"
 #include "runtime/evaluate.h"
@@ -26,13 +26,6 @@
 
 namespace {
 
-/// Of all threads of this process.
-double ProcessorSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 using oqat::artifacts::EvaluationResult;
 
 /// Where the time of one subnet goes: recalibration and inference, layer by layer.
@@ -40,13 +33,13 @@ void PrintLayers(const oqat::runtime::QuantizedSupernet& supernet,
                  const oqat::space::Architecture& architecture,
                  const oqat::artifacts::EvaluationSet& set, oqat::runtime::Isa isa) {
   using oqat::runtime::Subnet;
-  const double compile = ProcessorSeconds();
+  const double compile = oqat::ProcessorSecondsOfProcess();
   Subnet subnet(supernet, architecture, oqat::runtime::KernelsFor(isa));
-  std::printf("compile %.3f ms\n", 1e3 * (ProcessorSeconds() - compile));
+  std::printf("compile %.3f ms\n", 1e3 * (oqat::ProcessorSecondsOfProcess() - compile));
   const auto table = [&](const char* what, std::int64_t images, const auto& work) {
-    const double begin = ProcessorSeconds();
+    const double begin = oqat::ProcessorSecondsOfProcess();
     work();
-    const double all = ProcessorSeconds() - begin;
+    const double all = oqat::ProcessorSecondsOfProcess() - begin;
     std::printf("%s: %.0f images/s\n", what, static_cast<double>(images) / all);
     std::map<std::string, std::pair<double, double>> kinds;
     for (const Subnet::LayerTime& layer : subnet.TakeTimes()) {
@@ -78,9 +71,9 @@ struct Total {
 
 EvaluationResult Measure(Total& total, const std::function<EvaluationResult()>& evaluate,
                          double calibration) {
-  const double begin = ProcessorSeconds();
+  const double begin = oqat::ProcessorSecondsOfProcess();
   const EvaluationResult result = evaluate();
-  total.seconds += ProcessorSeconds() - begin;
+  total.seconds += oqat::ProcessorSecondsOfProcess() - begin;
   total.images += calibration + static_cast<double>(result.images);
   return result;
 }

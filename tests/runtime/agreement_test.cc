@@ -17,6 +17,7 @@
 #include "runtime/subnet.h"
 #include "supernet/elastic_net.h"
 #include "supernet/extract.h"
+#include "tests/runtime/wider_checkpoint.h"
 
 namespace oqat::runtime {
 namespace {
@@ -60,9 +61,11 @@ TEST(Agreement, StatisticsAndClassesAreThoseOfFakeQuantization) {
   const at::NoGradGuard no_grad;
   artifacts::EvaluationSet set;
   std::int64_t same = 0, all = 0;
-  for (const int bits : {4, 3, 2}) {
-    const artifacts::Checkpoint checkpoint = artifacts::ReadCheckpoint(
-        OQAT_SOURCE_DIR "/models/tiny/b" + std::to_string(bits) + ".safetensors");
+  for (const int bits : {8, 6, 4, 3, 2}) {
+    const artifacts::Checkpoint checkpoint =
+        bits > 4 ? WiderCheckpoint(bits)
+                 : artifacts::ReadCheckpoint(OQAT_SOURCE_DIR "/models/tiny/b" +
+                                             std::to_string(bits) + ".safetensors");
     if (set.class_names.empty()) {
       artifacts::SplitOptions split;
       split.calibration = 128;
