@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/processor_time.h"
 #include "base/random.h"
+#include "bench/peak.h"
 #include "bench/plain_net.h"
 #include "runtime/evaluate.h"
 #include "runtime/subnet.h"
@@ -32,29 +33,41 @@ using oqat::artifacts::EvaluationResult;
 void PrintLayers(const oqat::runtime::QuantizedSupernet& supernet,
                  const oqat::space::Architecture& architecture,
                  const oqat::artifacts::EvaluationSet& set, oqat::runtime::Isa isa) {
+  using oqat::ProcessorSecondsOfProcess;
   using oqat::runtime::Subnet;
-  const double compile = oqat::ProcessorSecondsOfProcess();
+  const double peak = oqat::bench::PeakMacsPerSecond(isa);
+  const double compile = ProcessorSecondsOfProcess();
   Subnet subnet(supernet, architecture, oqat::runtime::KernelsFor(isa));
-  std::printf("compile %.3f ms\n", 1e3 * (oqat::ProcessorSecondsOfProcess() - compile));
-  const auto table = [&](const char* what, std::int64_t images, const auto& work) {
-    const double begin = oqat::ProcessorSecondsOfProcess();
+  std::printf("%s\ncompile %.3f ms; peak of the kernels' instructions %.1f GMAC/s\n",
+              oqat::space::ToKey(supernet.space, architecture).c_str(),
+              1e3 * (ProcessorSecondsOfProcess() - compile), peak / 1e9);
+  const auto table = [&](const char* what, std::int64_t count, const auto& work) {
+    const double begin = ProcessorSecondsOfProcess();
     work();
-    const double all = oqat::ProcessorSecondsOfProcess() - begin;
-    std::printf("%s: %.0f images/s\n", what, static_cast<double>(images) / all);
+    const double all = ProcessorSecondsOfProcess() - begin;
+    const auto images = static_cast<double>(count);
+    std::printf("%s: %.0f images/s\n%-32s %-15s %8s %9s %7s %7s %7s\n", what, images / all, "layer",
+                "kind", "MMAC", "us/image", "% time", "GMAC/s", "% peak");
+    const auto line = [&](const std::string& name, const std::string& kind, double seconds,
+                          double macs) {
+      std::printf("%-32s %-15s %8.3f %9.2f %7.1f %7.1f", name.c_str(), kind.c_str(),
+                  macs / images / 1e6, 1e6 * seconds / images, 100 * seconds / all,
+                  macs / seconds / 1e9);
+      peak > 0 ? std::printf(" %7.1f\n", 100 * macs / seconds / peak) : std::printf("\n");
+    };
     std::map<std::string, std::pair<double, double>> kinds;
+    double seconds = 0, macs = 0;
     for (const Subnet::LayerTime& layer : subnet.TakeTimes()) {
-      const double macs = static_cast<double>(layer.macs);
-      std::printf("  %-32s %-15s %8.2f us/image %7.1f GMAC/s\n", layer.layer.c_str(),
-                  layer.kind.c_str(), 1e6 * layer.seconds / static_cast<double>(images),
-                  macs / layer.seconds / 1e9);
+      line(layer.layer, layer.kind, layer.seconds, static_cast<double>(layer.macs));
       kinds[layer.kind].first += layer.seconds;
-      kinds[layer.kind].second += macs;
+      kinds[layer.kind].second += static_cast<double>(layer.macs);
+      seconds += layer.seconds;
+      macs += static_cast<double>(layer.macs);
     }
-    for (const auto& [kind, sums] : kinds) {
-      std::printf("  %-32s %-15s %8.2f us/image %7.1f GMAC/s %5.1f %%\n", "all", kind.c_str(),
-                  1e6 * sums.first / static_cast<double>(images), sums.second / sums.first / 1e9,
-                  100 * sums.first / all);
-    }
+    for (const auto& [kind, sums] : kinds) line("all", kind, sums.first, sums.second);
+    // Layers outside of what is timed: pooling, codes of features.
+    line("all", "the rest", all - seconds, 0);
+    line("all", "everything", all, macs);
   };
   subnet.EnableTiming(true);
   const std::int64_t calibration = std::min<std::int64_t>(200, set.calibration.count());

@@ -120,7 +120,7 @@ TEST_F(Int8WorkerTest, NamesWhatIsWrongAndLivesOn) {
   EXPECT_THAT(Answer(lease), HasSubstr("images: got 13"));
   artifacts::EvaluationSet other = TinySet();
   other.class_names.push_back("one more");
-  EXPECT_THAT(Answer(Lease(checkpoint, Offer(other))), HasSubstr("classes: got 11"));
+  EXPECT_THAT(Answer(Lease(checkpoint, Offer(other))), HasSubstr("class_names: got 11 classes"));
   EXPECT_THAT(Answer(Lease(checkpoint, coordinator_.AddArtifact("no evaluation set"))),
               HasSubstr("DATA_LOSS"));
 
