@@ -38,7 +38,7 @@ void PrintLayers(const oqat::runtime::QuantizedSupernet& supernet,
   const double peak = oqat::bench::PeakMacsPerSecond(isa);
   const double compile = ProcessorSecondsOfProcess();
   Subnet subnet(supernet, architecture, oqat::runtime::KernelsFor(isa));
-  std::printf("%s\ncompile %.3f ms; peak of the kernels' instructions %.1f GMAC/s\n",
+  std::printf("%s\ncompile %.3f ms; peak of the product instruction %.1f GMAC/s\n",
               oqat::space::ToKey(supernet.space, architecture).c_str(),
               1e3 * (ProcessorSecondsOfProcess() - compile), peak / 1e9);
   const auto table = [&](const char* what, std::int64_t count, const auto& work) {

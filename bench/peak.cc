@@ -15,27 +15,25 @@ namespace oqat::bench {
 
 namespace {
 
-constexpr int kSums = 12;  ///< more than latency times throughput of either instruction
+constexpr int kProducts = 12;  ///< side by side: more than latency times throughput
 constexpr std::int64_t kSteps = 1 << 22;
-constexpr double kMacsPerStep = 32 * kSums;
+constexpr double kMacsPerStep = 32 * kProducts;
 
 // The empty assembly makes every product one that the compiler must compute.
-__attribute__((target("avx2"))) void AddInPairs(std::int64_t steps) {
-  __m256i sums[kSums] = {};
+__attribute__((target("avx2"))) void MultiplyPairs(std::int64_t steps) {
   __m256i codes = _mm256_set1_epi8(15);
   const __m256i weights = _mm256_set1_epi8(-8);
   for (std::int64_t i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
-    for (__m256i& sum : sums) {
+    for (int product = 0; product < kProducts; ++product) {
       asm volatile("" : "+x"(codes));
-      sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(codes, weights));
-      asm volatile("" : "+x"(sum));
+      asm volatile("" : : "x"(_mm256_maddubs_epi16(codes, weights)));
     }
   }
 }
 
-__attribute__((target("avx512vl,avx512vnni"))) void AddInFours(std::int64_t steps) {
-  __m256i sums[kSums] = {};
+__attribute__((target("avx512vl,avx512vnni"))) void MultiplyFours(std::int64_t steps) {
+  __m256i sums[kProducts] = {};
   __m256i codes = _mm256_set1_epi8(15);
   const __m256i weights = _mm256_set1_epi8(-8);
   for (std::int64_t i = 0; i < steps; ++i) {
@@ -55,7 +53,7 @@ double PeakMacsPerSecond(runtime::Isa isa) {
   double best = 0;
   for (int round = 0; round < 7; ++round) {
     const double begin = ProcessorSecondsOfThread();
-    isa == runtime::Isa::kVnni ? AddInFours(kSteps) : AddInPairs(kSteps);
+    isa == runtime::Isa::kVnni ? MultiplyFours(kSteps) : MultiplyPairs(kSteps);
     const double seconds = ProcessorSecondsOfThread() - begin;
     best = std::max(best, kMacsPerStep * static_cast<double>(kSteps) / seconds);
   }
