@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "artifacts/model_dir.h"
@@ -157,6 +158,45 @@ TEST(QuantizedSupernet, NamesWhatIsWrongWithACheckpoint) {
   checkpoint = TinyCheckpoint(4);
   checkpoint.bits = 32;
   EXPECT_THAT(refused(checkpoint), HasSubstr("bits: got 32"));
+}
+
+TEST(Evaluate, DependsOnNothingButTheRequest) {
+  const artifacts::Checkpoint checkpoint = TinyCheckpoint(4);
+  const QuantizedSupernet supernet(checkpoint, "b4");
+  artifacts::EvaluationSet set;
+  set.class_names.resize(static_cast<std::size_t>(checkpoint.space.num_classes));
+  set.image_size = 32;
+  set.calibration = Images(60, 32);
+  set.search = Images(300, 32);
+  RandomStream random(21);
+  space::Architecture architecture = space::SampleUniform(checkpoint.space, random);
+  architecture.bits = 4;
+  artifacts::EvaluationProtocol protocol;
+  protocol.batch_size = 25;
+  const auto evaluate = [&](Isa isa, bool small_steps) {
+    artifacts::EvaluationProtocol asked = protocol;
+    // Nothing is below 0: it only makes the engine look after every batch.
+    if (small_steps) asked.stop_below = 0;
+    return Evaluate(supernet, architecture, set, asked, KernelsFor(isa));
+  };
+  const artifacts::EvaluationResult expected = evaluate(Isa::kPortable, false);
+  EXPECT_EQ(expected.images, 300);
+  for (const Isa isa : AvailableIsas()) {
+    // Several at once: some of them alone on their core, some not.
+    std::vector<artifacts::EvaluationResult> results(6);
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        threads.emplace_back([&, i] { results[i] = evaluate(isa, i % 2 == 1); });
+      }
+    }
+    for (const artifacts::EvaluationResult& result : results) {
+      EXPECT_EQ(result.top1, expected.top1) << IsaName(isa);
+      EXPECT_EQ(result.images, expected.images) << IsaName(isa);
+    }
+    EXPECT_EQ(results[0].loss, expected.loss) << IsaName(isa);
+    EXPECT_EQ(results[2].loss, expected.loss) << IsaName(isa);
+  }
 }
 
 TEST(Evaluate, RefusesWhatDoesNotFit) {
