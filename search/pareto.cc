@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <string>
 
@@ -45,18 +47,66 @@ std::vector<int> RanksByTwo(const std::vector<Point>& points) {
   return ranks;
 }
 
-// Whatever dominates a point precedes it lexicographically, so one pass settles the ranks.
+// The points of one front without their first coordinates: all that matters to a later point of
+// the lexicographic order. Three coordinates leave a staircase.
+class Steps {
+ public:
+  bool Covers(const Point& point) const {
+    const auto after = steps_.upper_bound(point[1]);
+    return after != steps_.begin() && std::prev(after)->second <= point[2];
+  }
+
+  void Add(const Point& point) {  // not covered
+    auto next = steps_.lower_bound(point[1]);
+    while (next != steps_.end() && next->second >= point[2]) next = steps_.erase(next);
+    steps_.emplace_hint(next, point[1], point[2]);
+  }
+
+ private:
+  std::map<double, double> steps_;  // the first rises, the second falls
+};
+
+// The same for more coordinates; the minimal ones are kept.
+class Tails {
+ public:
+  bool Covers(const Point& point) const {
+    return std::any_of(kept_.begin(), kept_.end(),
+                       [&](const Point* other) { return Below(*other, point); });
+  }
+
+  void Add(const Point& point) {
+    std::erase_if(kept_, [&](const Point* other) { return Below(point, *other); });
+    kept_.push_back(&point);
+  }
+
+ private:
+  static bool Below(const Point& a, const Point& b) {
+    for (std::size_t i = 1; i < a.size(); ++i) {
+      if (a[i] > b[i]) return false;
+    }
+    return true;
+  }
+
+  std::vector<const Point*> kept_;
+};
+
+// Whatever dominates a point precedes it lexicographically, and who is dominated by a front is so
+// by all earlier ones: binary search over the fronts (Zhang et al. 2015, ENS-BS).
+template <typename Front>
 std::vector<int> RanksByMany(const std::vector<Point>& points) {
   const std::vector<std::size_t> order = LexicographicOrder(points);
   std::vector<int> ranks(points.size(), 0);
+  std::vector<Front> fronts;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    int rank = 0;
-    for (std::size_t j = 0; j < i; ++j) {
-      if (ranks[order[j]] >= rank && Dominates(points[order[j]], points[order[i]])) {
-        rank = ranks[order[j]] + 1;
-      }
+    const Point& point = points[order[i]];
+    if (i > 0 && points[order[i - 1]] == point) {
+      ranks[order[i]] = ranks[order[i - 1]];
+      continue;
     }
-    ranks[order[i]] = rank;
+    const auto front = std::partition_point(fronts.begin(), fronts.end(),
+                                            [&](const Front& f) { return f.Covers(point); });
+    ranks[order[i]] = static_cast<int>(front - fronts.begin());
+    (front == fronts.end() ? fronts.emplace_back() : *front).Add(point);
   }
   return ranks;
 }
@@ -95,7 +145,9 @@ bool ConstrainedDominates(std::span<const double> a, double violation_a, std::sp
 
 std::vector<int> NonDominatedRanks(const std::vector<Point>& points) {
   if (points.empty()) return {};
-  return points.front().size() <= 2 ? RanksByTwo(points) : RanksByMany(points);
+  const std::size_t dimensions = points.front().size();
+  if (dimensions <= 2) return RanksByTwo(points);
+  return dimensions == 3 ? RanksByMany<Steps>(points) : RanksByMany<Tails>(points);
 }
 
 std::vector<int> ConstrainedRanks(const std::vector<Point>& points,
@@ -151,13 +203,39 @@ std::vector<double> CrowdingDistance(const std::vector<Point>& points) {
   return distance;
 }
 
+bool ParetoArchive::Earlier::operator()(const Entry& a, const Entry& b) const {
+  return a.point != b.point ? a.point < b.point : a.order < b.order;
+}
+
 bool ParetoArchive::Insert(Point point, std::size_t id) {
-  for (const Entry& entry : entries_) {
-    if (Dominates(entry.point, point)) return false;
+  Entry entry{std::move(point), id, inserted_};
+  // Lexicographically, what dominates the point is before it, and what it dominates is after it.
+  const auto place = kept_.lower_bound(entry);
+  const bool two = entry.point.size() <= 2;
+  // Of one or two coordinates, the last one falls along the archive: the neighbour tells.
+  const auto first = two && place != kept_.begin() ? std::prev(place) : kept_.begin();
+  for (auto before = first; before != place; ++before) {
+    if (Dominates(before->point, entry.point)) return false;
   }
-  std::erase_if(entries_, [&](const Entry& entry) { return Dominates(point, entry.point); });
-  entries_.push_back({std::move(point), id});
+  for (auto after = place; after != kept_.end();) {
+    if (Dominates(entry.point, after->point)) {
+      after = kept_.erase(after);
+    } else if (two) {
+      break;
+    } else {
+      ++after;
+    }
+  }
+  kept_.insert(std::move(entry));
+  ++inserted_;
   return true;
+}
+
+std::vector<ParetoArchive::Entry> ParetoArchive::entries() const {
+  std::vector<Entry> entries(kept_.begin(), kept_.end());
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.order < b.order; });
+  return entries;
 }
 
 }  // namespace oqat::search

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -26,7 +27,8 @@ bool ConstrainedDominates(std::span<const double> a, double violation_a, std::sp
                           double violation_b);
 
 /// The rank of each point: 0 if nothing dominates it, else 1 + the highest rank among those that
-/// do. Equal points have equal ranks. O(n log n) for one and two coordinates, O(m n^2) else.
+/// do. Equal points have equal ranks. O(n log n) for one and two coordinates, O(n log^2 n) for
+/// three; for more, every point is compared with the fronts that a binary search visits.
 std::vector<int> NonDominatedRanks(const std::vector<Point>& points);
 
 /// The same by constrained domination; `violations` holds one number >= 0 for each point.
@@ -39,10 +41,11 @@ std::vector<int> ConstrainedRanks(const std::vector<Point>& points,
 /// marks its ends only.
 std::vector<double> CrowdingDistance(const std::vector<Point>& points);
 
-/// The volume that `points` dominate and that dominates `reference`. Exact: a sweep for two
-/// coordinates, WFG (While, Bradstreet and Barone 2012) for more. Points that are not below the
-/// reference in every coordinate do not count; nor do duplicates. Infinite where a counted point
-/// has a coordinate of minus infinity.
+/// The volume that `points` dominate and that dominates `reference`, of one to five coordinates.
+/// Exact: sweeps in two and three, O(n log n); the quadratic sweep of Guerreiro and Fonseca (2018)
+/// in four; WFG (While, Bradstreet and Barone 2012) on top of it in five. Points that are not below
+/// the reference in every coordinate do not count; nor do duplicates. Infinite where a counted
+/// point has a coordinate of minus infinity. Throws Error INVALID_ARGUMENT for other dimensions.
 double Hypervolume(const std::vector<Point>& points, const Point& reference);
 
 /// How much the hypervolume falls when each point alone is taken away; 0 for dominated points,
@@ -50,22 +53,31 @@ double Hypervolume(const std::vector<Point>& points, const Point& reference);
 std::vector<double> HypervolumeContributions(const std::vector<Point>& points,
                                              const Point& reference);
 
-/// Keeps the non-dominated points of a sequence; equal points are kept side by side.
+/// Keeps the non-dominated points of a sequence; equal points are kept side by side. Inserting
+/// takes logarithmic time (amortised) for one and two coordinates, linear time for more.
 class ParetoArchive {
  public:
   struct Entry {
     Point point;
     std::size_t id = 0;
+    std::size_t order = 0;  ///< of insertion
   };
 
   /// False if an entry dominates `point`; otherwise adds it and drops what it dominates.
   bool Insert(Point point, std::size_t id);
 
+  std::size_t size() const { return kept_.size(); }
+
   /// In the order of insertion.
-  const std::vector<Entry>& entries() const { return entries_; }
+  std::vector<Entry> entries() const;
 
  private:
-  std::vector<Entry> entries_;
+  struct Earlier {
+    bool operator()(const Entry& a, const Entry& b) const;
+  };
+
+  std::set<Entry, Earlier> kept_;  // lexicographically, equal points by order
+  std::size_t inserted_ = 0;
 };
 
 }  // namespace oqat::search

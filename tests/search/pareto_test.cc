@@ -103,8 +103,60 @@ TEST(Hypervolume, EqualsCellCountInOneToFiveDimensions) {
     for (int trial = 0; trial < 20; ++trial) {
       // Some coordinates reach the reference 5 or pass it: those points do not count.
       const std::vector<Point> points = RandomPoints(random, 12, dimensions, 7);
-      EXPECT_EQ(Hypervolume(points, Point(dimensions, 5.0)), VolumeByCells(points, 5, dimensions));
+      EXPECT_EQ(Hypervolume(points, Point(dimensions, 5.0)), VolumeByCells(points, 5, dimensions))
+          << ::testing::PrintToString(points);
     }
+  }
+}
+
+// Inclusion and exclusion over all subsets: the volume of what several boxes share is that of one.
+double VolumeBySubsets(const std::vector<Point>& points, const Point& reference) {
+  double volume = 0;
+  for (std::size_t subset = 1; subset < std::size_t{1} << points.size(); ++subset) {
+    double shared = -1;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (subset >> i & 1) shared = -shared;
+    }
+    for (std::size_t m = 0; m < reference.size(); ++m) {
+      double most = -kInfinity;
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        if (subset >> i & 1) most = std::max(most, points[i][m]);
+      }
+      shared *= std::max(0.0, reference[m] - most);
+    }
+    volume += shared;
+  }
+  return volume;
+}
+
+TEST(Hypervolume, EqualsInclusionAndExclusionOfRealNumbers) {
+  RandomStream random(15);
+  for (int dimensions = 1; dimensions <= 5; ++dimensions) {
+    for (int trial = 0; trial < 20; ++trial) {
+      std::vector<Point> points(9, Point(dimensions));
+      for (Point& point : points) {
+        for (double& value : point) value = 1.2 * random.Uniform();
+      }
+      const Point reference(dimensions, 1.0);
+      EXPECT_NEAR(Hypervolume(points, reference), VolumeBySubsets(points, reference), 1e-12);
+    }
+  }
+}
+
+TEST(Hypervolume, IsThatOfTheFrontInAnyOrder) {
+  RandomStream random(16);
+  for (int dimensions = 2; dimensions <= 5; ++dimensions) {
+    std::vector<Point> points = RandomPoints(random, 120, dimensions, 30);
+    const Point reference(dimensions, 28.0);
+    const double volume = Hypervolume(points, reference);
+    const std::vector<int> ranks = NonDominatedRanks(points);
+    std::vector<Point> front;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (ranks[i] == 0) front.push_back(points[i]);
+    }
+    EXPECT_EQ(Hypervolume(front, reference), volume);
+    random.Shuffle(std::span(points));
+    EXPECT_EQ(Hypervolume(points, reference), volume);
   }
 }
 
@@ -117,6 +169,10 @@ TEST(Hypervolume, EdgesAndInfinities) {
   EXPECT_EQ(Hypervolume({{-kInfinity, 0}}, {1, 1}), kInfinity);
   EXPECT_EQ(Hypervolume({{-kInfinity, 1}}, {1, 1}), 0);
   EXPECT_EQ(Hypervolume({{0, 0}}, {kInfinity, 1}), kInfinity);
+  EXPECT_EQ(Hypervolume({{0, 0, 0, -kInfinity, 0}, {0, 0, 0, 0, 0}}, Point(5, 1)), kInfinity);
+  EXPECT_EQ(Hypervolume({{0, 0, 0, kInfinity, 0}, {0, 0, 0, 0, 0}}, Point(5, 1)), 1);
+  EXPECT_THAT(ErrorOf([] { Hypervolume({}, Point(6, 1)); }), HasSubstr("6 coordinates"));
+  EXPECT_THAT(ErrorOf([] { Hypervolume({}, {}); }), HasSubstr("1 to 5"));
 }
 
 TEST(HypervolumeContributions, KnownAnswers) {
@@ -158,9 +214,9 @@ TEST(NonDominatedRanks, KnownAnswers) {
 
 TEST(NonDominatedRanks, EqualPeelingFrontByFront) {
   RandomStream random(13);
-  for (int dimensions = 1; dimensions <= 4; ++dimensions) {
+  for (int dimensions = 1; dimensions <= 5; ++dimensions) {
     for (int trial = 0; trial < 50; ++trial) {
-      std::vector<Point> points = RandomPoints(random, 40, dimensions, 8);
+      std::vector<Point> points = RandomPoints(random, 40, dimensions, trial % 2 ? 8 : 3);
       points.front().front() = -kInfinity;
       points.back().back() = kInfinity;
       std::vector<int> expected(points.size(), -1);
@@ -226,9 +282,11 @@ TEST(Dominates, TiesAndDuplicates) {
 
 TEST(ParetoArchive, HoldsTheFirstFrontOfAnySequence) {
   RandomStream random(14);
-  for (int dimensions = 1; dimensions <= 4; ++dimensions) {
+  for (int dimensions = 1; dimensions <= 5; ++dimensions) {
     for (int trial = 0; trial < 30; ++trial) {
-      const std::vector<Point> points = RandomPoints(random, 40, dimensions, 10);
+      std::vector<Point> points = RandomPoints(random, 40, dimensions, trial % 2 ? 10 : 3);
+      points[7].back() = -kInfinity;
+      points[9].front() = kInfinity;
       ParetoArchive archive;
       for (std::size_t i = 0; i < points.size(); ++i) archive.Insert(points[i], i);
       const std::vector<int> ranks = NonDominatedRanks(points);
@@ -241,6 +299,7 @@ TEST(ParetoArchive, HoldsTheFirstFrontOfAnySequence) {
         EXPECT_EQ(entry.point, points[entry.id]);
       }
       EXPECT_EQ(kept, expected);
+      EXPECT_EQ(archive.size(), expected.size());
     }
   }
   ParetoArchive archive;
