@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <utility>
 
 namespace oqat {
 
 std::string ProcessorName() {
+  std::ifstream file("/proc/cpuinfo");
+  return ProcessorNameFrom(file);
+}
+
+std::string ProcessorNameFrom(std::istream& cpuinfo) {
   // x86 has a "model name"; Arm has codes of its designer and of the design.
   std::map<std::string, std::string> facts;
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; std::getline(cpuinfo, line);) {
     const std::size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
     const std::size_t key_end = line.find_last_not_of(" \t", colon == 0 ? 0 : colon - 1);
@@ -22,9 +27,22 @@ std::string ProcessorName() {
   if (name.empty() && !facts["CPU part"].empty()) {
     name = "Arm implementer " + facts["CPU implementer"] + " part " + facts["CPU part"];
   }
+  if (name.empty()) name = "unknown processor";
+  // Behind a hypervisor different processors may all be an "AMD EPYC".
+  std::string numbers;
+  for (const auto& [key, word] :
+       {std::pair{"cpu family", "family"}, std::pair{"model", "model"},
+        std::pair{"stepping", "stepping"}, std::pair{"CPU variant", "variant"},
+        std::pair{"CPU revision", "revision"}}) {
+    if (!facts[key].empty()) numbers += (numbers.empty() ? "" : " ") + (word + (" " + facts[key]));
+  }
+  constexpr std::size_t kMost = 150;
+  if (!numbers.empty()) {
+    numbers = (", " + numbers).substr(0, kMost / 2);
+    name = name.substr(0, kMost - numbers.size()) + numbers;
+  }
   std::erase_if(name, [](unsigned char c) { return c < 0x20 || c >= 0x7f; });
-  if (name.size() > 150) name.resize(150);
-  return name.empty() ? "unknown processor" : name;
+  return name.substr(0, kMost);
 }
 
 }  // namespace oqat

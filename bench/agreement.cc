@@ -1,6 +1,8 @@
 // How often the int8 engine gives an image the class that fake quantization gives it, from the same
 // BatchNorm statistics, so that nothing but the arithmetic differs. Fails where classes agree for
 // less than 99.5 % of the images or accuracies differ by more than 0.1 point.
+#include <ATen/Parallel.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -13,7 +15,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/random.h"
-#include "bench/fake_net.h"
+#include "bench/plain_net.h"
 #include "runtime/subnet.h"
 
 namespace {
@@ -71,6 +73,7 @@ struct Row {
 };
 
 int Run(const Options& options) {
+  at::set_num_threads(1);
   const artifacts::ModelDir model = artifacts::LoadModelDir(options.model);
   const artifacts::EvaluationSet set = artifacts::ReadEvaluationSet(model.evaluation_set);
   const auto counts = artifacts::CountImages(options.protocol, set, model.space);
@@ -91,7 +94,6 @@ int Run(const Options& options) {
   for (const auto& [bits, path] : model.checkpoints) {
     const artifacts::Checkpoint checkpoint = artifacts::ReadCheckpoint(path);
     const runtime::QuantizedSupernet quantized(checkpoint, path);
-    bench::FakeNet fake(checkpoint, options.single);
     // Every bit width gets the same architectures.
     RandomStream random(options.seed, "bench.agreement");
     Row row;
@@ -102,8 +104,8 @@ int Run(const Options& options) {
       runtime::Subnet subnet(quantized, architecture, kernels);
       subnet.Recalibrate(set.calibration, 0, counts.calibration, options.protocol.batch_size);
       const std::vector<int> ours = Classes(subnet, images, counts.images);
-      const std::vector<int> theirs = fake.Classes(
-          architecture, subnet.statistics(), images, counts.images,
+      const std::vector<int> theirs = bench::PlainClasses(
+          checkpoint, architecture, subnet.statistics(), images, counts.images, !options.single,
           [&](std::int64_t done) { progress.Update(before + static_cast<double>(done), total); });
       before += static_cast<double>(counts.images);
       const auto percent = [&](std::int64_t count) {

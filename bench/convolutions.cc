@@ -1,7 +1,5 @@
 // Our integer convolutions against oneDNN's int8 primitives, shape by shape, in one run: u8 codes
 // in, u8 codes out, per-channel scale and bias, one thread. Run with OMP_NUM_THREADS=1.
-#include <time.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -11,8 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/processor_time.h"
 #include "base/random.h"
 #include "runtime/kernels.h"
+#include "runtime/layers.h"
 
 namespace {
 
@@ -24,12 +24,6 @@ struct Shape {
   int images, size, in, out, kernel, stride;  ///< in == out and kernel > 1: depthwise
 };
 
-double ProcessorSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 /// Seconds of processor time of one call: the best of several rounds.
 template <class Work>
 double Seconds(Work&& work) {
@@ -37,12 +31,12 @@ double Seconds(Work&& work) {
   work();
   for (int round = 0; round < 7; ++round) {
     int calls = 0;
-    const double begin = ProcessorSeconds();
+    const double begin = oqat::ProcessorSecondsOfProcess();
     double took = 0;
     do {
       work();
       ++calls;
-      took = ProcessorSeconds() - begin;
+      took = oqat::ProcessorSecondsOfProcess() - begin;
     } while (took < 0.02);
     best = std::min(best, took / calls);
   }
@@ -115,7 +109,7 @@ double Ours(const Shape& s, int bits) {
     conv.narrow = bits <= 4;
     return Seconds([&] { kernels.pointwise(conv, finish); });
   }
-  if (bits <= 4 && s.size <= 4) {
+  if (IsSmallMap(s.size, s.kernel, bits)) {
     const std::vector<std::int8_t> weights(
         static_cast<std::size_t>(s.in / kBlock *
                                  MapWeightBytes(s.size * s.size, out_size * out_size)),

@@ -3,7 +3,6 @@
 // thread, one process, one run; recalibration included; processor time, so that other programs
 // disturb less. Prints how well they agree, too.
 #include <ATen/Parallel.h>
-#include <time.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -17,7 +16,9 @@
 
 #include "artifacts/model_dir.h"
 #include "base/error.h"
+#include "base/processor_time.h"
 #include "base/random.h"
+#include "bench/peak.h"
 #include "bench/plain_net.h"
 #include "runtime/evaluate.h"
 #include "runtime/subnet.h"
@@ -26,42 +27,47 @@
 
 namespace {
 
-/// Of all threads of this process.
-double ProcessorSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 using oqat::artifacts::EvaluationResult;
 
 /// Where the time of one subnet goes: recalibration and inference, layer by layer.
 void PrintLayers(const oqat::runtime::QuantizedSupernet& supernet,
                  const oqat::space::Architecture& architecture,
                  const oqat::artifacts::EvaluationSet& set, oqat::runtime::Isa isa) {
+  using oqat::ProcessorSecondsOfProcess;
   using oqat::runtime::Subnet;
-  const double compile = ProcessorSeconds();
+  const double peak = oqat::bench::PeakMacsPerSecond(isa);
+  const double compile = ProcessorSecondsOfProcess();
   Subnet subnet(supernet, architecture, oqat::runtime::KernelsFor(isa));
-  std::printf("compile %.3f ms\n", 1e3 * (ProcessorSeconds() - compile));
-  const auto table = [&](const char* what, std::int64_t images, const auto& work) {
-    const double begin = ProcessorSeconds();
+  std::printf("%s\ncompile %.3f ms; peak of the product instruction %.1f GMAC/s\n",
+              oqat::space::ToKey(supernet.space, architecture).c_str(),
+              1e3 * (ProcessorSecondsOfProcess() - compile), peak / 1e9);
+  const auto table = [&](const char* what, std::int64_t count, const auto& work) {
+    const double begin = ProcessorSecondsOfProcess();
     work();
-    const double all = ProcessorSeconds() - begin;
-    std::printf("%s: %.0f images/s\n", what, static_cast<double>(images) / all);
+    const double all = ProcessorSecondsOfProcess() - begin;
+    const auto images = static_cast<double>(count);
+    std::printf("%s: %.0f images/s\n%-32s %-15s %8s %9s %7s %7s %7s\n", what, images / all, "layer",
+                "kind", "MMAC", "us/image", "% time", "GMAC/s", "% peak");
+    const auto line = [&](const std::string& name, const std::string& kind, double seconds,
+                          double macs) {
+      std::printf("%-32s %-15s %8.3f %9.2f %7.1f %7.1f", name.c_str(), kind.c_str(),
+                  macs / images / 1e6, 1e6 * seconds / images, 100 * seconds / all,
+                  macs / seconds / 1e9);
+      peak > 0 ? std::printf(" %7.1f\n", 100 * macs / seconds / peak) : std::printf("\n");
+    };
     std::map<std::string, std::pair<double, double>> kinds;
+    double seconds = 0, macs = 0;
     for (const Subnet::LayerTime& layer : subnet.TakeTimes()) {
-      const double macs = static_cast<double>(layer.macs);
-      std::printf("  %-32s %-15s %8.2f us/image %7.1f GMAC/s\n", layer.layer.c_str(),
-                  layer.kind.c_str(), 1e6 * layer.seconds / static_cast<double>(images),
-                  macs / layer.seconds / 1e9);
+      line(layer.layer, layer.kind, layer.seconds, static_cast<double>(layer.macs));
       kinds[layer.kind].first += layer.seconds;
-      kinds[layer.kind].second += macs;
+      kinds[layer.kind].second += static_cast<double>(layer.macs);
+      seconds += layer.seconds;
+      macs += static_cast<double>(layer.macs);
     }
-    for (const auto& [kind, sums] : kinds) {
-      std::printf("  %-32s %-15s %8.2f us/image %7.1f GMAC/s %5.1f %%\n", "all", kind.c_str(),
-                  1e6 * sums.first / static_cast<double>(images), sums.second / sums.first / 1e9,
-                  100 * sums.first / all);
-    }
+    for (const auto& [kind, sums] : kinds) line("all", kind, sums.first, sums.second);
+    // Layers outside of what is timed: pooling, codes of features.
+    line("all", "the rest", all - seconds, 0);
+    line("all", "everything", all, macs);
   };
   subnet.EnableTiming(true);
   const std::int64_t calibration = std::min<std::int64_t>(200, set.calibration.count());
@@ -78,9 +84,9 @@ struct Total {
 
 EvaluationResult Measure(Total& total, const std::function<EvaluationResult()>& evaluate,
                          double calibration) {
-  const double begin = ProcessorSeconds();
+  const double begin = oqat::ProcessorSecondsOfProcess();
   const EvaluationResult result = evaluate();
-  total.seconds += ProcessorSeconds() - begin;
+  total.seconds += oqat::ProcessorSecondsOfProcess() - begin;
   total.images += calibration + static_cast<double>(result.images);
   return result;
 }

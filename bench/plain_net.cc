@@ -9,7 +9,10 @@
 #include <vector>
 
 #include "artifacts/supernet_tensors.h"
+#include "runtime/input.h"
 #include "space/block_plan.h"
+#include "supernet/depthwise.h"
+#include "supernet/pointwise.h"
 
 namespace oqat::bench {
 
@@ -20,16 +23,38 @@ struct Sums {
   double weight = 0;
 };
 
+/// The checkpoint's name of the BatchNorm behind a runtime layer, "blocks.2.depth_conv".
+std::string BatchNormName(const std::string& layer) {
+  const std::string blocks = "blocks.";
+  if (!layer.starts_with(blocks)) return layer + ".bn";
+  const std::size_t dot = layer.find('.', blocks.size());
+  const int index = std::stoi(layer.substr(blocks.size(), dot - blocks.size()));
+  // The released code wraps the layers of elastic blocks, all but the first, once more.
+  return artifacts::BlockPrefix(index) + layer.substr(dot + 1) + (index == 0 ? ".bn" : ".bn.bn");
+}
+
 class PlainNet {
  public:
-  PlainNet(const artifacts::Checkpoint& checkpoint, const space::Architecture& architecture)
+  /// `exact`: in float64 instead of float32.
+  PlainNet(const artifacts::Checkpoint& checkpoint, const space::Architecture& architecture,
+           bool exact)
       : space_(checkpoint.space),
         bits_(checkpoint.bits),
+        exact_(exact),
         signed_(checkpoint.activation_range == artifacts::ActivationRange::kAuto),
         plan_(space::SubnetPlan(space_, architecture)) {
     for (const auto& [name, tensor] : checkpoint.tensors) {
-      const std::vector<float> values = artifacts::ToFloats(tensor);
-      tensors_[name] = at::tensor(values).view(tensor.shape);
+      const at::Tensor values = at::tensor(artifacts::ToFloats(tensor)).view(tensor.shape);
+      tensors_[name] = exact ? values.to(at::kDouble) : values;
+    }
+  }
+
+  void SetStatistics(const std::vector<runtime::Statistics>& statistics) {
+    for (const runtime::Statistics& layer : statistics) {
+      const std::string name = BatchNormName(layer.layer);
+      const at::ScalarType type = exact_ ? at::kDouble : at::kFloat;
+      tensors_[name + ".running_mean"] = at::tensor(layer.mean).to(type);
+      tensors_[name + ".running_var"] = at::tensor(layer.variance).to(type);
     }
   }
 
@@ -63,9 +88,12 @@ class PlainNet {
     return x * (at::clamp(x + 3, 0, 6) / 6);
   }
 
+  static at::Tensor Codes(const at::Tensor& v, const at::Tensor& step, double low, double high) {
+    return at::round(at::clamp(v / step.abs(), low, high));
+  }
+
   static at::Tensor Quantize(const at::Tensor& v, const at::Tensor& step, double low, double high) {
-    const at::Tensor s = step.abs();
-    return at::round(at::clamp(v / s, low, high)) * s;
+    return Codes(v, step, low, high) * step.abs();
   }
 
   at::Tensor Norm(const at::Tensor& x, const std::string& name) {
@@ -92,10 +120,19 @@ class PlainNet {
   at::Tensor Conv(const at::Tensor& x, const std::string& name, const at::Tensor& weight,
                   int stride, std::int64_t groups, bool signed_input) {
     const double half = std::ldexp(1, bits_ - 1);
-    const at::Tensor input = signed_input ? Quantize(x, At(name + ".sa"), -half, half - 1)
-                                          : Quantize(x, At(name + ".sa"), 0, 2 * half - 1);
-    const at::Tensor quantized = Quantize(weight, At(name + ".sw"), -half, half - 1);
-    return at::conv2d(input, quantized, {}, stride, weight.size(2) / 2, 1, groups);
+    const double low = signed_input ? -half : 0, high = signed_input ? half - 1 : 2 * half - 1;
+    const at::Tensor &sa = At(name + ".sa"), &sw = At(name + ".sw");
+    if (exact_ && std::max(-low, high) * half * static_cast<double>(weight[0].numel()) < 0x1p24) {
+      // Sums of codes are integers that float32 holds exactly, in whatever order: the same numbers
+      // as in float64, several times faster.
+      const at::Tensor codes = Codes(x, sa, low, high).to(at::kFloat);
+      const at::Tensor taps = Codes(weight, sw, -half, half - 1).to(at::kFloat);
+      const at::Tensor sums = groups == 1 ? supernet::PointwiseConv(codes, taps)
+                                          : supernet::DepthwiseConv(codes, taps, stride);
+      return sums.to(at::kDouble) * (sa.abs() * sw.abs());
+    }
+    return at::conv2d(Quantize(x, sa, low, high), Quantize(weight, sw, -half, half - 1), {}, stride,
+                      weight.size(2) / 2, 1, groups);
   }
 
   at::Tensor DepthWeight(const space::BlockPlan& block, const std::string& prefix) {
@@ -151,6 +188,7 @@ class PlainNet {
 
   const space::SearchSpace space_;
   const int bits_;
+  const bool exact_;
   const bool signed_;
   const std::vector<space::BlockPlan> plan_;
   std::map<std::string, at::Tensor> tensors_;
@@ -165,7 +203,7 @@ artifacts::EvaluationResult PlainEvaluate(const artifacts::Checkpoint& checkpoin
                                           const artifacts::EvaluationSet& set,
                                           const artifacts::EvaluationProtocol& protocol) {
   const at::NoGradGuard no_grad;
-  PlainNet net(checkpoint, architecture);
+  PlainNet net(checkpoint, architecture, false);
   const auto [calibration, count] = artifacts::CountImages(protocol, set, checkpoint.space);
   const auto batch_of = [&](const artifacts::ImageSet& images, std::int64_t begin,
                             std::int64_t end) {
@@ -194,6 +232,39 @@ artifacts::EvaluationResult PlainEvaluate(const artifacts::Checkpoint& checkpoin
     score.Add(logits.data_ptr<float>(), images.labels.data() + i, end - i, logits.size(1));
   }
   return score.Result();
+}
+
+std::vector<int> PlainClasses(const artifacts::Checkpoint& checkpoint,
+                              const space::Architecture& architecture,
+                              const std::vector<runtime::Statistics>& statistics,
+                              const artifacts::ImageSet& images, std::int64_t count, bool exact,
+                              const std::function<void(std::int64_t)>& done) {
+  // So few that a layer's values stay in the caches.
+  constexpr std::int64_t kImages = 20;
+  const at::NoGradGuard no_grad;
+  PlainNet net(checkpoint, architecture, exact);
+  net.SetStatistics(statistics);
+  const std::int64_t size = architecture.resolution;
+  runtime::InputMaker maker(checkpoint.normalization, architecture.resolution,
+                            checkpoint.space.stem_stride);
+  std::vector<int> classes;
+  for (std::int64_t begin = 0; begin < count; begin += kImages) {
+    const std::int64_t batch = std::min(count - begin, kImages);
+    // A view of what the int8 engine's stem reads, without its padding.
+    const at::Tensor padded =
+        at::from_blob(const_cast<float*>(maker.Make(images, begin, begin + batch)),
+                      {batch, 3, size + 2, maker.row()}, at::kFloat);
+    const at::Tensor x = padded.narrow(2, 1, size).narrow(3, 1, size);
+    const at::Tensor best =
+        net.Forward(
+               x.to(exact ? at::kDouble : at::kFloat).contiguous(at::MemoryFormat::ChannelsLast))
+            .argmax(1)
+            .contiguous();
+    const std::int64_t* first = best.data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < batch; ++i) classes.push_back(static_cast<int>(first[i]));
+    done(begin + batch);
+  }
+  return classes;
 }
 
 }  // namespace oqat::bench

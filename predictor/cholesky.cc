@@ -4,23 +4,40 @@
 #include <cmath>
 
 namespace oqat::predictor {
-namespace {
-
-double Dot(const double* a, const double* b, std::size_t n) {
-  // Four sums: a fixed order that still lets the processor overlap the additions.
-  double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  std::size_t k = 0;
-  for (; k + 4 <= n; k += 4) {
-    s0 += a[k] * b[k];
-    s1 += a[k + 1] * b[k + 1];
-    s2 += a[k + 2] * b[k + 2];
-    s3 += a[k + 3] * b[k + 3];
+#if defined(__x86_64__)
+__attribute__((target_clones("default", "avx2")))
+#endif
+double
+Dot(const double* a, const double* b, std::size_t n) {
+  constexpr std::size_t kLanes = 16;
+  double sums[kLanes] = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t k = 0; k < kLanes; ++k) sums[k] += a[i + k] * b[i + k];
   }
-  for (; k < n; ++k) s0 += a[k] * b[k];
-  return (s0 + s1) + (s2 + s3);
+  double sum = 0;
+  for (; i < n; ++i) sum += a[i] * b[i];
+  for (const double lane : sums) sum += lane;
+  return sum;
 }
 
-}  // namespace
+void Standardize(std::vector<double>& matrix, std::size_t n, std::vector<double>& center,
+                 std::vector<double>& scale) {
+  const std::size_t columns = matrix.size() / n;
+  center.assign(columns, 0);
+  scale.assign(columns, 0);
+  for (std::size_t i = 0; i < matrix.size(); ++i) {
+    center[i % columns] += matrix[i] / static_cast<double>(n);
+  }
+  for (std::size_t i = 0; i < matrix.size(); ++i) {
+    const double off = matrix[i] - center[i % columns];
+    scale[i % columns] += off * off / static_cast<double>(n);
+  }
+  for (double& s : scale) s = s > 1e-12 ? 1 / std::sqrt(s) : 0;
+  for (std::size_t i = 0; i < matrix.size(); ++i) {
+    matrix[i] = (matrix[i] - center[i % columns]) * scale[i % columns];
+  }
+}
 
 Cholesky::Cholesky(std::vector<double> matrix, std::size_t p) : p_(p), lower_(std::move(matrix)) {
   for (std::size_t i = 0; i < p_; ++i) {
@@ -37,6 +54,12 @@ void Cholesky::SolveLower(std::vector<double>& b) const {
   for (std::size_t i = 0; i < p_; ++i) {
     b[i] = (b[i] - Dot(&lower_[i * p_], b.data(), i)) / lower_[i * p_ + i];
   }
+}
+
+double Cholesky::LogDeterminant() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < p_; ++i) sum += 2 * std::log(lower_[i * p_ + i]);
+  return sum;
 }
 
 std::vector<double> Cholesky::Solve(std::vector<double> b) const {

@@ -37,11 +37,15 @@ FeatureEncoder::FeatureEncoder(const space::SearchSpace& space) : space_(space) 
   }
 }
 
-void FeatureEncoder::Encode(const space::Architecture& a, std::span<double> features) const {
-  std::fill(features.begin(), features.end(), 0.0);
-  double* out = features.data();
-  const auto one_hot = [&out](const std::vector<int>& choices, int value) {
-    for (const int choice : choices) *out++ = choice == value ? 1.0 : 0.0;
+// Calls visit(position, value) for every feature that is not zero.
+template <typename Visit>
+void FeatureEncoder::ForEach(const space::Architecture& a, const Visit& visit) const {
+  std::size_t next = 0;
+  const auto one_hot = [&](const std::vector<int>& choices, int value) {
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      if (choices[i] == value) visit(next + i, 1.0);
+    }
+    next += choices.size();
   };
   one_hot(space_.resolutions, a.resolution);
   one_hot(space_.bits, a.bits);
@@ -57,18 +61,33 @@ void FeatureEncoder::Encode(const space::Architecture& a, std::span<double> feat
     blocks += depth;
   }
   for (const double sum : {blocks, kernels, expands, static_cast<double>(a.resolution)}) {
-    *out++ = sum;
+    visit(next++, sum);
   }
   const std::array<double, kCosts> costs = LogCosts(space_, a);
   double bitops = 0;
   for (int i = 0; i < kCosts; ++i) {
     const double scaled = (costs[i] - cost_low_[i]) / cost_range_[i];
-    *out++ = scaled;
-    *out++ = scaled * scaled;  // accuracy saturates with cost
+    visit(next++, scaled);
+    visit(next++, scaled * scaled);  // accuracy saturates with cost
     if (i == 1) bitops = scaled;
   }
   // What more computation gains differs from bit width to bit width.
-  for (const int bits : space_.bits) *out++ = bits == a.bits ? bitops : 0.0;
+  for (const int bits : space_.bits) {
+    if (bits == a.bits) visit(next, bitops);
+    ++next;
+  }
+}
+
+void FeatureEncoder::Encode(const space::Architecture& a, std::span<double> features) const {
+  std::fill(features.begin(), features.end(), 0.0);
+  ForEach(a, [&](std::size_t position, double value) { features[position] = value; });
+}
+
+double FeatureEncoder::WeightedSum(const space::Architecture& a,
+                                   std::span<const double> weights) const {
+  double sum = 0;
+  ForEach(a, [&](std::size_t position, double value) { sum += weights[position] * value; });
+  return sum;
 }
 
 }  // namespace oqat::predictor

@@ -22,7 +22,14 @@ class FeatureEncoder {
   /// Writes size() numbers. `architecture` must be canonical for the space.
   void Encode(const space::Architecture& architecture, std::span<double> features) const;
 
+  /// The features times `weights`, without writing them: most are zero.
+  double WeightedSum(const space::Architecture& architecture,
+                     std::span<const double> weights) const;
+
  private:
+  template <typename Visit>
+  void ForEach(const space::Architecture& architecture, const Visit& visit) const;
+
   space::SearchSpace space_;
   int size_ = 0;
   // Of ln(1 + cost) over the space: macs, bitops, params, weight bits.

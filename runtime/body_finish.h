@@ -80,7 +80,8 @@ struct FinishSink {
 
  private:
   OQAT_INLINE typename V::F Limited(typename V::F y) const {
-    return V::Min(y, V::Set(static_cast<float>(finish.high)));
+    // The second one is what Min gives of what is no number: it stays none, and counts as 0.
+    return V::Min(V::Set(static_cast<float>(finish.high)), y);
   }
   OQAT_INLINE typename V::F Limited(typename V::F y, typename V::F) const { return Limited(y); }
   /// Scales and biases keep integer sums within reach of an integer (fold.h).

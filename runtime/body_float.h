@@ -223,6 +223,7 @@ void RunGate(const float* in, std::int64_t plane, std::int64_t images,
              std::int64_t pixels_per_image, int channels, const float* gates,
              std::int64_t gate_plane, const Finish& finish) {
   const auto inverse = V::Set(finish.inverse_step);
+  const auto high = V::Set(static_cast<float>(finish.high));
   for (int block = 0; block < channels / kBlock; ++block) {
     for (std::int64_t n = 0; n < images; ++n) {
       const auto gate = Gate<V>(V::Load(gates + (block * gate_plane + n) * kBlock));
@@ -232,7 +233,7 @@ void RunGate(const float* in, std::int64_t plane, std::int64_t images,
         OQAT_UNROLL(4)
         for (int i = 0; i < kTile; ++i) {
           const auto y = V::Mul(V::Load(in + (block * plane + p + i) * kBlock), gate);
-          codes[i] = V::Round(V::Min(V::Mul(y, inverse), V::Set(static_cast<float>(finish.high))));
+          codes[i] = V::Round(V::Min(high, V::Mul(y, inverse)));
         }
         V::StoreCodes(finish.codes + (block * finish.plane + p) * kBlock, codes, finish.high);
       }

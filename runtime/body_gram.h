@@ -10,9 +10,9 @@
 namespace oqat::runtime {
 namespace {
 
-/// Products of one block of inputs with another, over all pixels: to[j][i]. Also the sums of the
-/// first one's inputs.
-template <class D>
+/// Products of one block of inputs with another, over all pixels: to[j][i]. With itself (kSame)
+/// also the sums of its inputs.
+template <class D, bool kSame>
 OQAT_INLINE void GramBlock(const Pointwise& conv, int first, int second,
                            std::int32_t (&to)[kBlock][kBlock], std::int32_t (&sums)[kBlock]) {
   const std::uint8_t* one = conv.in + first * conv.in_plane * kBlock;
@@ -38,11 +38,11 @@ OQAT_INLINE void GramBlock(const Pointwise& conv, int first, int second,
       const typename D::Pixels x = D::LoadPixels(a), y = D::LoadPixels(b);
       OQAT_UNROLL(8)
       for (int j = 0; j < kBlock; ++j) acc[j] = D::AddProducts(acc[j], x, y, j);
-      sum = D::AddPixels(sum, x);
+      if constexpr (kSame) sum = D::AddPixels(sum, x);
     }
     OQAT_UNROLL(8)
     for (int j = 0; j < kBlock; ++j) D::EndProducts(acc[j], to[j]);
-    D::EndProducts(sum, sums);
+    if constexpr (kSame) D::EndProducts(sum, sums);
   }
 }
 
@@ -53,9 +53,11 @@ void Gram(const Pointwise& conv) {
   const int blocks = conv.in_channels / kBlock;
   double* gram = conv.scratch;
   for (int first = 0; first < blocks; ++first) {
+    std::int32_t sums[kBlock] = {};
     for (int second = 0; second <= first; ++second) {
-      std::int32_t products[kBlock][kBlock] = {}, sums[kBlock] = {};
-      GramBlock<D>(conv, first, second, products, sums);
+      std::int32_t products[kBlock][kBlock] = {};
+      second == first ? GramBlock<D, true>(conv, first, second, products, sums)
+                      : GramBlock<D, false>(conv, first, second, products, sums);
       for (int j = 0; j < kBlock; ++j) {
         for (int i = 0; i < kBlock; ++i) {
           const int row = first * kBlock + i, column = second * kBlock + j;
@@ -63,9 +65,9 @@ void Gram(const Pointwise& conv) {
           gram[column * conv.in_channels + row] = products[j][i];
         }
       }
-      for (int i = 0; i < kBlock; ++i) {
-        gram[conv.in_channels * conv.in_channels + first * kBlock + i] = sums[i];
-      }
+    }
+    for (int i = 0; i < kBlock; ++i) {
+      gram[conv.in_channels * conv.in_channels + first * kBlock + i] = sums[i];
     }
   }
 }

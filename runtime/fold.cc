@@ -29,13 +29,17 @@ FoldedNorm::FoldedNorm(std::string layer, const BatchNorm& norm, int channels, S
       variance_(First(norm.running_var, channels)),
       scale_(mean_.size()),
       bias_(mean_.size()) {
+  FoldAll();
+}
+
+void FoldedNorm::FoldAll() {
   for (std::size_t c = 0; c < mean_.size(); ++c) Fold(c, mean_[c], variance_[c]);
 }
 
 void FoldedNorm::SetStatistics(const std::vector<float>& mean, const std::vector<float>& variance) {
   std::copy(mean.begin(), mean.end(), mean_.begin());
   std::copy(variance.begin(), variance.end(), variance_.begin());
-  for (std::size_t c = 0; c < mean_.size(); ++c) Fold(c, mean_[c], variance_[c]);
+  FoldAll();
 }
 
 void FoldedNorm::Fold(std::size_t channel, double mean, double variance) {
@@ -93,8 +97,8 @@ void FoldedNorm::EndBatches(std::int64_t images) {
   for (std::size_t c = 0; c < scale_.size(); ++c) {
     mean_[c] = static_cast<float>(mean_sum_[c] / weight);
     variance_[c] = static_cast<float>(variance_sum_[c] / weight);
-    Fold(c, mean_[c], variance_[c]);
   }
+  FoldAll();
 }
 
 }  // namespace oqat::runtime

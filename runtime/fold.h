@@ -36,7 +36,7 @@ class FoldedNorm {
 
   void SetStatistics(const std::vector<float>& mean, const std::vector<float>& variance);
 
-  /// Begins a recalibration: batches follow, then EndBatches.
+  /// Begins a recalibration: batches follow, then EndBatches or DropBatches.
   void BeginBatches();
 
   /// A batch's sums of block `block` of channels over `count` pixels of `images` images, as the
@@ -50,9 +50,13 @@ class FoldedNorm {
   /// The means of all batches, weighted by their images, become the statistics.
   void EndBatches(std::int64_t images);
 
+  /// Forgets the batches: the statistics are those before.
+  void DropBatches() { FoldAll(); }
+
   int blocks() const { return static_cast<int>(scale_.size()) / kBlock; }
 
  private:
+  void FoldAll();
   void Fold(std::size_t channel, double mean, double variance);
 
   std::string layer_;

@@ -6,8 +6,8 @@
 
 // The arithmetic of integer inference: one table of functions per instruction set. All tables give
 // the same bits. Integer sums are exact in any order; every float is one chain of operations whose
-// order is written down in kernel_body.h, fused multiply-adds included, and no chain is spread over
-// lanes.
+// order is written down in the body_*.h files, fused multiply-adds included, and no chain is spread
+// over lanes.
 //
 // Planes: activations are blocked by 8 channels, [channels / 8][plane][8], where `plane` is the
 // number of pixels of all images together, plus slack (PlanePixels). Codes are bytes, 0 to 255: a
@@ -46,6 +46,12 @@ struct Finish {
   float offset = 0;  ///< what is added to signed codes
   int high = 0;      ///< the largest code, offset included; at most 255
 };
+
+/// Inputs of a 1x1 convolution of `bits` wide codes and weights: four of its sums, which statistics
+/// add up first, fit 32 bits.
+constexpr std::int64_t MostInputs(int bits) {
+  return INT32_MAX / (std::int64_t{4} * ((1 << bits) - 1) << (bits - 1));
+}
 
 /// Inputs of a narrow 1x1 convolution whose sums fit 16 bits.
 constexpr int kMostSmallInputs = 272;

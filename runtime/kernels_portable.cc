@@ -27,11 +27,7 @@ struct Portable {
   static F Load(const float* p) {
     return Map<F>([&](int i) { return p[i]; });
   }
-  static I Load(const std::int32_t* p) {
-    return Map<I>([&](int i) { return p[i]; });
-  }
   static void Store(float* p, const F& a) { std::memcpy(p, a.v, sizeof a.v); }
-  static void Store(std::int32_t* p, const I& a) { std::memcpy(p, a.v, sizeof a.v); }
   static F Set(float x) {
     return Map<F>([&](int) { return x; });
   }

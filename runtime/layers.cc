@@ -16,24 +16,24 @@ constexpr std::int64_t kGroupBytes = 256 << 10;
 /// Size after a convolution of odd kernel with padding kernel / 2.
 int After(int size, int stride) { return (size - 1) / stride + 1; }
 
-/// Whether the matrix of all taps is less work than the taps row by row.
-bool IsSmallMap(const BlockPlan& plan, int size, int bits) {
-  return bits <= 4 && (size <= 4 || (size <= 6 && plan.kernel >= 5));
+}  // namespace
+
+bool IsSmallMap(int size, int kernel, int bits) {
+  return bits <= 4 && (size <= 4 || (size <= 6 && kernel >= 5));
 }
 
-/// Weights of a SmallMap (runtime/kernels.h) from those of a Depthwise.
-std::vector<std::int8_t> MapWeights(const std::vector<std::int8_t>& taps, const BlockPlan& plan,
-                                    int size, int out_size) {
-  const int in = size * size, kernel = plan.kernel;
+std::vector<std::int8_t> MapWeights(const std::vector<std::int8_t>& taps, int channels, int kernel,
+                                    int stride, int size) {
+  const int in = size * size, out_size = After(size, stride);
   const int bytes = MapWeightBytes(in, out_size * out_size);
-  std::vector<std::int8_t> weights(static_cast<std::size_t>(plan.mid / kBlock * bytes));
-  for (int block = 0; block < plan.mid / kBlock; ++block) {
+  std::vector<std::int8_t> weights(static_cast<std::size_t>(channels / kBlock * bytes));
+  for (int block = 0; block < channels / kBlock; ++block) {
     const std::int8_t* from = taps.data() + block * DepthwiseWeightBytes(kernel);
     for (int out = 0; out < out_size * out_size; ++out) {
       std::int8_t* to = weights.data() + block * bytes + out * MapVectors(in) * 32;
       for (int pixel = 0; pixel < in; ++pixel) {
-        const int ky = pixel / size - out / out_size * plan.stride + kernel / 2;
-        const int kx = pixel % size - out % out_size * plan.stride + kernel / 2;
+        const int ky = pixel / size - out / out_size * stride + kernel / 2;
+        const int kx = pixel % size - out % out_size * stride + kernel / 2;
         if (ky < 0 || kx < 0 || ky >= kernel || kx >= kernel) continue;
         for (int c = 0; c < kBlock; ++c) {
           to[pixel / 2 * 16 + c * 2 + pixel % 2] =
@@ -44,8 +44,6 @@ std::vector<std::int8_t> MapWeights(const std::vector<std::int8_t>& taps, const 
   }
   return weights;
 }
-
-}  // namespace
 
 CodeRange::CodeRange(const QuantizedConv& next, int bits)
     : step(next.activation_step),
@@ -153,8 +151,9 @@ void Layers::FoldBlock(const QuantizedSupernet& net, std::size_t index) {
   block.depth_norm.emplace_back(block.name + "depth_conv", w.depth_bn, block.mid,
                                 SumsOf(w.depth, plan.kernel * plan.kernel, net.bits,
                                        plan.squeeze_excite ? nullptr : &project));
-  if (IsSmallMap(plan, block.size, net.bits)) {
-    block.map_weights = MapWeights(w.depth.codes.at(plan.kernel), plan, block.size, block.out_size);
+  if (IsSmallMap(block.size, plan.kernel, net.bits)) {
+    block.map_weights =
+        MapWeights(w.depth.codes.at(plan.kernel), plan.mid, plan.kernel, plan.stride, block.size);
   }
   block.project.emplace_back(w.project, plan.mid, plan.out);
   block.project_norm.emplace_back(

@@ -15,6 +15,14 @@ namespace oqat::runtime {
 /// Images whose classifier is computed together.
 constexpr std::int64_t kHeadImages = 128;
 
+/// Whether a depthwise convolution of size x size maps is less work as a product with the matrix of
+/// all taps (SmallMap) than tap by tap.
+bool IsSmallMap(int size, int kernel, int bits);
+
+/// The weights of a SmallMap from those of the Depthwise: both as in runtime/kernels.h.
+std::vector<std::int8_t> MapWeights(const std::vector<std::int8_t>& taps, int channels, int kernel,
+                                    int stride, int size);
+
 /// How the outputs before a quantized convolution become its input codes.
 struct CodeRange {
   CodeRange(const QuantizedConv& next, int bits);

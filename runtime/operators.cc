@@ -1,16 +1,8 @@
 #include "runtime/operators.h"
 
-#include <time.h>
-
 #include <algorithm>
 
 namespace oqat::runtime {
-
-double Operators::ProcessorSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 void Operators::Note(const std::string& layer, const char* kind, std::int64_t macs,
                      double seconds) {

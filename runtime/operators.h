@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/processor_time.h"
 #include "runtime/layers.h"
 #include "runtime/subnet.h"
 
@@ -56,13 +57,12 @@ class Operators {
       work();
       return;
     }
-    const double begin = ProcessorSeconds();
+    const double begin = ProcessorSecondsOfThread();
     work();
-    Note(layer, kind, macs, ProcessorSeconds() - begin);
+    Note(layer, kind, macs, ProcessorSecondsOfThread() - begin);
   }
 
  private:
-  static double ProcessorSeconds();
   void Note(const std::string& layer, const char* kind, std::int64_t macs, double seconds);
   ChannelSums ZeroSums(int channels);
   void CalibratePointwise(Pointwise conv, FoldedNorm& norm, std::int64_t images,

@@ -60,6 +60,7 @@ class Packer {
     const std::vector<float> weight = Floats(name + ".weight");
     const auto& shape = checkpoint_.tensors.at(name + ".weight").shape;
     const std::int64_t out = shape[0], in = shape[1];
+    CheckSums(name, in);
     conv.out = Padded(static_cast<int>(out));
     conv.in = Padded(static_cast<int>(in));
     conv.codes.resize(static_cast<std::size_t>(conv.out) * static_cast<std::size_t>(conv.in));
@@ -136,6 +137,16 @@ class Packer {
     conv.activation_step = step(".sa");
     conv.weight_step = step(".sw");
     conv.signed_input = signed_input;
+  }
+
+  /// Statistics add the sums of four pixels in 32 bits (kernels.h).
+  void CheckSums(const std::string& name, std::int64_t inputs) const {
+    const int bits = checkpoint_.bits;
+    const std::int64_t most = MostInputs(bits);
+    if (inputs <= most) return;
+    throw InvalidField(where_ + ": " + name + ".weight", std::to_string(inputs) + " inputs",
+                       "at most " + std::to_string(most) + " at " + std::to_string(bits) +
+                           " bit, whose sums fit 32 bits");
   }
 
   std::int8_t Code(float value, float step) const {

@@ -54,7 +54,7 @@ struct BlockWeights {
 struct QuantizedSupernet {
   /// Throws Error INVALID_ARGUMENT, "WHERE: FIELD: ...": a tensor that is missing, extra,
   /// mis-shaped or not finite in float32, a step size of 0 or far from any use, bits outside 2 to
-  /// 8, a kernel size other than 3, 5, 7.
+  /// 8, a kernel size other than 3, 5, 7, a 1x1 convolution of more than MostInputs.
   QuantizedSupernet(const artifacts::Checkpoint& checkpoint, std::string_view where);
 
   space::SearchSpace space;

@@ -226,7 +226,12 @@ void Runner::RunHead(std::int64_t images, float* logits) {
 
 void Runner::Calibrate(const artifacts::ImageSet& set, std::int64_t begin, std::int64_t end) {
   operators_.calibrating = true;
-  RunGroup(set, begin, end, 0);
+  try {
+    RunGroup(set, begin, end, 0);
+  } catch (...) {
+    operators_.calibrating = false;
+    throw;
+  }
   operators_.calibrating = false;
 }
 

@@ -37,12 +37,18 @@ Subnet& Subnet::operator=(Subnet&&) noexcept = default;
 void Subnet::Recalibrate(const artifacts::ImageSet& set, std::int64_t begin, std::int64_t end,
                          std::int64_t batch_size, const std::function<void(std::int64_t)>& done) {
   if (end <= begin) throw InvalidField("calibration images", "none", "at least one");
+  if (batch_size < 1) throw InvalidField("batch_size", std::to_string(batch_size), "at least 1");
   Layers& layers = impl_->layers();
   layers.ForEachNorm([](FoldedNorm& norm) { norm.BeginBatches(); });
-  for (std::int64_t i = begin; i < end; i += batch_size) {
-    const std::int64_t last = std::min(end, i + batch_size);
-    impl_->Calibrate(set, i, last);
-    if (done) done(last - begin);
+  try {
+    for (std::int64_t i = begin; i < end; i += batch_size) {
+      const std::int64_t last = i + std::min(end - i, batch_size);
+      impl_->Calibrate(set, i, last);
+      if (done) done(last - begin);
+    }
+  } catch (...) {
+    layers.ForEachNorm([](FoldedNorm& norm) { norm.DropBatches(); });
+    throw;
   }
   layers.ForEachNorm([&](FoldedNorm& norm) { norm.EndBatches(end - begin); });
 }

@@ -34,7 +34,9 @@ class Subnet {
 
   /// Recomputes the statistics layer by layer on images [begin, end) of `set` in batches: each
   /// batch is normalised with its own statistics, the new ones are batch-size-weighted means of
-  /// batch means and biased variances. `done` hears of every batch; images so far.
+  /// batch means and biased variances. `done` hears of every batch; images so far. Where it throws,
+  /// the statistics stay those before. Throws Error INVALID_ARGUMENT for no images or a batch_size
+  /// below 1.
   void Recalibrate(const artifacts::ImageSet& set, std::int64_t begin, std::int64_t end,
                    std::int64_t batch_size, const std::function<void(std::int64_t)>& done = {});
 

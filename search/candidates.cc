@@ -31,11 +31,13 @@ Candidates::Candidates(const GeneSpace& genes, const SearchRequest& request, con
 
 double Candidates::CostViolation(const space::Architecture& architecture) const {
   if (cost_constraints_.empty()) return 0;
-  return Violation(cost_constraints_, space::CostMetrics(genes_.space(), architecture));
+  const space::Costs costs = space::CostsOf(genes_.space(), architecture);
+  return ViolationBy(cost_constraints_,
+                     [&](space::Metric metric) { return space::CostMetric(costs, metric); });
 }
 
 double Candidates::LogCostOf(const space::Architecture& architecture) const {
-  return LogCost(space::CostMetrics(genes_.space(), architecture).at(axis_));
+  return LogCost(space::CostMetric(space::CostsOf(genes_.space(), architecture), axis_));
 }
 
 std::optional<space::Architecture> Candidates::Feasible(RandomStream& random) {
@@ -113,6 +115,7 @@ const std::vector<space::Architecture>& Candidates::Rest(RandomStream& random) {
 }
 
 bool Candidates::Repair(Genome& genome, RandomStream& random) const {
+  if (cost_constraints_.empty()) return true;
   double violation = CostViolation(genes_.Decode(genome));
   for (int i = 0; i < 2 * genes_.size() && violation > 0; ++i) {
     Genome next = genome;

@@ -23,7 +23,7 @@ struct RoundReport {
   double hypervolume = 0;  ///< see FrontHypervolume; never falls from round to round
   int front_size = 0;
   /// Kendall's tau of the round's predicted and measured values; the caller has it from
-  /// PredictRound and predictor::KendallTau. Empty where nothing was predicted.
+  /// PredictRound and KendallTau. Empty where nothing was predicted.
   std::optional<double> predictor_tau;
 };
 

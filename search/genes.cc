@@ -42,6 +42,11 @@ GeneSpace::GeneSpace(const space::SearchSpace& space, std::vector<int> bits)
 
 space::Architecture GeneSpace::Decode(const Genome& genome) const {
   space::Architecture a;
+  Decode(genome, a);
+  return a;
+}
+
+void GeneSpace::Decode(const Genome& genome, space::Architecture& a) const {
   a.resolution = space_.resolutions[genome[0]];
   a.bits = bits_[genome[1]];
   a.kernels.assign(space_.num_blocks(), 0);
@@ -56,7 +61,6 @@ space::Architecture GeneSpace::Decode(const Genome& genome) const {
       a.expands[i] = space_.expands[genome[start + 2 + 2 * block]];
     }
   }
-  return a;
 }
 
 Genome GeneSpace::Encode(const space::Architecture& a, RandomStream& random) const {

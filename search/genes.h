@@ -26,6 +26,8 @@ class GeneSpace {
 
   /// Canonical: equal genomes up to inactive genes give equal architectures.
   space::Architecture Decode(const Genome& genome) const;
+  /// The same into an architecture whose memory is used again.
+  void Decode(const Genome& genome, space::Architecture& architecture) const;
 
   /// Inactive genes are drawn, so that a block that mutation wakes up is not always the same.
   Genome Encode(const space::Architecture& architecture, RandomStream& random) const;

@@ -22,13 +22,19 @@ const Individual& Tournament(const std::vector<Individual>& population, RandomSt
 
 }  // namespace
 
+double RankingCoordinate(const Objective& objective, double value) {
+  if (objective.metric == space::Metric::kLatencyMs) {
+    value = LogLatency(value);
+  } else if (space::IsCost(objective.metric)) {
+    value = LogCost(value);
+  }
+  return objective.maximize ? -value : value;
+}
+
 Point RankingPoint(const space::MetricValues& values, const std::vector<Objective>& objectives) {
   Point point = ToPoint(values, objectives);
   for (std::size_t i = 0; i < objectives.size(); ++i) {
-    const bool latency = objectives[i].metric == space::Metric::kLatencyMs;
-    if (!latency && !space::IsCost(objectives[i].metric)) continue;
-    const auto log = latency ? LogLatency : LogCost;
-    point[i] = objectives[i].maximize ? -log(-point[i]) : log(point[i]);
+    point[i] = RankingCoordinate(objectives[i], objectives[i].maximize ? -point[i] : point[i]);
   }
   return point;
 }
@@ -55,6 +61,24 @@ std::vector<Individual> UsableIndividuals(const SearchRequest& request, const Hi
   return usable;
 }
 
+std::vector<double> CrowdingByRank(const std::vector<Point>& points,
+                                   const std::vector<int>& ranks) {
+  std::vector<std::vector<std::size_t>> fronts;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const auto rank = static_cast<std::size_t>(ranks[i]);
+    if (fronts.size() <= rank) fronts.resize(rank + 1);
+    fronts[rank].push_back(i);
+  }
+  std::vector<double> crowding(points.size());
+  for (const std::vector<std::size_t>& front : fronts) {
+    std::vector<Point> members;
+    for (const std::size_t i : front) members.push_back(points[i]);
+    const std::vector<double> distances = CrowdingDistance(members);
+    for (std::size_t k = 0; k < front.size(); ++k) crowding[front[k]] = distances[k];
+  }
+  return crowding;
+}
+
 void RankAndSort(std::vector<Individual>& population) {
   std::vector<Point> points;
   std::vector<double> violations;
@@ -63,17 +87,10 @@ void RankAndSort(std::vector<Individual>& population) {
     violations.push_back(individual.violation);
   }
   const std::vector<int> ranks = ConstrainedRanks(points, violations);
-  std::vector<std::vector<std::size_t>> fronts;
+  const std::vector<double> crowding = CrowdingByRank(points, ranks);
   for (std::size_t i = 0; i < population.size(); ++i) {
     population[i].rank = ranks[i];
-    if (fronts.size() <= static_cast<std::size_t>(ranks[i])) fronts.resize(ranks[i] + 1);
-    fronts[ranks[i]].push_back(i);
-  }
-  for (const std::vector<std::size_t>& front : fronts) {
-    std::vector<Point> members;
-    for (const std::size_t i : front) members.push_back(points[i]);
-    const std::vector<double> distances = CrowdingDistance(members);
-    for (std::size_t k = 0; k < front.size(); ++k) population[front[k]].crowding = distances[k];
+    population[i].crowding = crowding[i];
   }
   std::sort(population.begin(), population.end(), [](const Individual& a, const Individual& b) {
     if (a.rank != b.rank) return a.rank < b.rank;

@@ -21,6 +21,9 @@ struct Individual {
   double crowding = 0;
 };
 
+/// One coordinate of RankingPoint.
+double RankingCoordinate(const Objective& objective, double value);
+
 /// ToPoint with costs as logarithms, so that crowding sees ratios: one front often spans decades.
 /// Domination is the same.
 Point RankingPoint(const space::MetricValues& values, const std::vector<Objective>& objectives);
@@ -30,6 +33,9 @@ bool Usable(const SearchRequest& request, const Measured& measured);
 
 /// The usable evaluations of `history`.
 std::vector<Individual> UsableIndividuals(const SearchRequest& request, const History& history);
+
+/// The crowding distance of each point among those of its rank.
+std::vector<double> CrowdingByRank(const std::vector<Point>& points, const std::vector<int>& ranks);
 
 /// Fills rank and crowding, then orders by rank, crowding (wide first) and architecture.
 void RankAndSort(std::vector<Individual>& population);

@@ -10,7 +10,7 @@
 namespace oqat::search {
 
 /// Learns one measured metric from evaluated architectures. The coordinator adapts
-/// predictor::RidgeEnsemble to it; tests use fakes. Must be deterministic: equal arguments give
+/// predictor::GaussianProcess to it; tests use fakes. Must be deterministic: equal arguments give
 /// bit-identical predictions.
 class Predictor {
  public:
@@ -21,7 +21,8 @@ class Predictor {
   virtual void Fit(std::span<const space::Architecture> architectures,
                    std::span<const double> targets, RandomStream& random) = 0;
 
-  /// Writes a mean and a standard deviation (>= 0) for each architecture. Called after Fit.
+  /// Writes a mean and a standard deviation (>= 0) for each architecture; an empty `stddev` is
+  /// not wanted. Called after Fit.
   virtual void Predict(std::span<const space::Architecture> architectures, std::span<double> mean,
                        std::span<double> stddev) const = 0;
 };

@@ -3,27 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
+#include <utility>
+
+#include "search/improvement.h"
+#include "search/kendall.h"
+#include "search/nsga2.h"
 
 namespace oqat::search {
 namespace {
 
 constexpr std::size_t kLeastSamples = 8;
-constexpr std::size_t kMostSamples = 3000;  // keeps a fit near a second whatever the budget
-constexpr std::size_t kPopulation = 100;
-constexpr int kGenerations = 40;
+constexpr std::size_t kBudget = 20'000;  // predictions in a round
+constexpr std::size_t kPool = 400;       // the best of them, to choose from
 constexpr int kUncertainRanks = 3;
-
-std::set<space::Metric> MeasuredMetrics(const SearchRequest& request) {
-  std::set<space::Metric> metrics;
-  for (const Objective& o : request.objectives) {
-    if (!space::IsCost(o.metric)) metrics.insert(o.metric);
-  }
-  for (const Constraint& c : request.constraints) {
-    if (!space::IsCost(c.metric)) metrics.insert(c.metric);
-  }
-  return metrics;
-}
+constexpr int kJudgedRounds = 2;
+constexpr double kTrustedTau = 0.2;  // from here on the predictor is trusted fully
+constexpr double kMostExplored = 0.5, kLeastExplored = 0.125;  // shares of a round
 
 // Farthest-point selection: the end of the first objective, then whatever is farthest from all
 // that was taken, each objective scaled to the range of `points`. Returns positions.
@@ -64,30 +59,10 @@ std::vector<std::size_t> SpreadOut(const std::vector<Point>& points, std::size_t
 
 }  // namespace
 
-std::vector<MetricModel> FitModels(const SearchRequest& request, const PredictorFactory& factory,
-                                   const History& history, RandomStream& random) {
-  const std::set<space::Metric> metrics = MeasuredMetrics(request);
-  std::vector<const Measured*> usable;
-  for (const Measured& measured : history.measured) {
-    const bool complete = std::all_of(metrics.begin(), metrics.end(), [&](space::Metric metric) {
-      const auto found = measured.metrics.find(metric);
-      return found != measured.metrics.end() && std::isfinite(found->second);
-    });
-    if (!measured.failed && complete) usable.push_back(&measured);
-  }
-  if (usable.size() < kLeastSamples) return {};
-  if (usable.size() > kMostSamples) usable.erase(usable.begin(), usable.end() - kMostSamples);
-
-  std::vector<space::Architecture> architectures;
-  for (const Measured* measured : usable) architectures.push_back(measured->architecture);
-  std::vector<MetricModel> models;
-  for (const space::Metric metric : metrics) {
-    std::vector<double> targets;
-    for (const Measured* measured : usable) targets.push_back(measured->metrics.at(metric));
-    models.push_back({metric, factory()});
-    models.back().predictor->Fit(architectures, targets, random);
-  }
-  return models;
+int ExploredOf(std::optional<double> tau, int count) {
+  const double trust = std::clamp(tau.value_or(kTrustedTau) / kTrustedTau, 0.0, 1.0);
+  const double share = kMostExplored + trust * (kLeastExplored - kMostExplored);
+  return static_cast<int>(std::lround(share * count));
 }
 
 PredictorNsga2Strategy::PredictorNsga2Strategy(const space::SearchSpace& space,
@@ -99,63 +74,118 @@ std::vector<space::Architecture> PredictorNsga2Strategy::Propose(const History& 
                                                                  int /*round*/, int count,
                                                                  RandomStream& random) const {
   // First, so that PredictRound draws the same numbers.
-  const std::vector<MetricModel> models = FitModels(request_, factory_, history, random);
+  const std::vector<MetricModel> models =
+      FitModels(request_, factory_, history.measured, kLeastSamples, random);
   Candidates candidates(genes_, request_, history);
   std::vector<space::Architecture> batch;
   if (models.empty()) {
     ProposeInitial(candidates, batch, count, random);
     return batch;
   }
-
-  std::vector<Prediction> pool = SearchPredicted(models, history, candidates, random);
-  std::erase_if(pool,
-                [&](const Prediction& p) { return candidates.Seen(p.individual.architecture); });
-  std::vector<Point> points;
-  std::vector<double> violations;
-  for (const Prediction& p : pool) {
-    points.push_back(p.individual.point);
-    violations.push_back(p.individual.violation);
-  }
-  const std::vector<int> ranks = ConstrainedRanks(points, violations);
-  const auto take = [&](const space::Architecture& architecture) {
-    candidates.MarkSeen(architecture);
-    batch.push_back(architecture);
-  };
-
-  const int explored = (count + 2) / 4;
-  const int exploited = count - explored;
-  int last_rank = 0;
-  for (const int rank : ranks) last_rank = std::max(last_rank, rank);
-  for (int rank = 0; rank <= last_rank && static_cast<int>(batch.size()) < exploited; ++rank) {
-    std::vector<std::size_t> members;
-    std::vector<Point> front;
-    for (std::size_t i = 0; i < pool.size(); ++i) {
-      if (ranks[i] != rank) continue;
-      members.push_back(i);
-      front.push_back(points[i]);
-    }
-    for (const std::size_t k :
-         SpreadOut(front, static_cast<std::size_t>(exploited) - batch.size())) {
-      take(pool[members[k]].individual.architecture);
-    }
-  }
+  const std::vector<Predicted> pool =
+      SearchPredicted(genes_, request_, models, history, candidates, kBudget, kPool, random);
+  const int explored = ExploredOf(RecentTau(history, random), count);
+  ChooseBest(history, pool, candidates, batch, static_cast<std::size_t>(count - explored));
 
   // Half of the exploration: what the predictor is least sure of, near its front.
   std::vector<std::size_t> unsure;
   for (std::size_t i = 0; i < pool.size(); ++i) {
-    const bool near = ranks[i] < kUncertainRanks;
-    if (near && !candidates.Seen(pool[i].individual.architecture)) unsure.push_back(i);
+    if (pool[i].rank < kUncertainRanks && !candidates.Seen(pool[i].architecture))
+      unsure.push_back(i);
   }
-  std::sort(unsure.begin(), unsure.end(), [&](std::size_t a, std::size_t b) {
-    if (pool[a].uncertainty != pool[b].uncertainty) {
-      return pool[a].uncertainty > pool[b].uncertainty;
+  const auto uncertainty = [&](std::size_t i) {
+    double sum = 0;
+    for (std::size_t k = 0; k < pool[i].stddev.size(); ++k) {
+      // Relative, because a metric's unit must not decide which one is explored.
+      sum += pool[i].stddev[k] / (std::fabs(pool[i].point[k]) + 1e-12);
     }
-    return pool[a].individual.architecture < pool[b].individual.architecture;
-  });
+    return sum;
+  };
+  std::stable_sort(unsure.begin(), unsure.end(),
+                   [&](std::size_t a, std::size_t b) { return uncertainty(a) > uncertainty(b); });
   const std::size_t most = std::min(unsure.size(), static_cast<std::size_t>(explored / 2));
-  for (std::size_t i = 0; i < most; ++i) take(pool[unsure[i]].individual.architecture);
+  for (std::size_t i = 0; i < most; ++i) {
+    candidates.MarkSeen(pool[unsure[i]].architecture);
+    batch.push_back(pool[unsure[i]].architecture);
+  }
   Spread(candidates, batch, count, random);
   return batch;
+}
+
+// Kendall's tau of what the predictor would have said about the last rounds without them.
+std::optional<double> PredictorNsga2Strategy::RecentTau(const History& history,
+                                                        RandomStream& random) const {
+  const auto judged = std::find_if(request_.objectives.begin(), request_.objectives.end(),
+                                   [](const Objective& o) { return !space::IsCost(o.metric); });
+  const int last = history.measured.empty() ? 0 : history.measured.back().round;
+  const auto split =
+      std::find_if(history.measured.begin(), history.measured.end(),
+                   [&](const Measured& m) { return m.round > last - kJudgedRounds; });
+  const auto known = static_cast<std::size_t>(split - history.measured.begin());
+  std::vector<space::Architecture> architectures;
+  std::vector<double> values;
+  for (auto m = split; m != history.measured.end(); ++m) {
+    if (!Usable(request_, *m) || m->stopped) continue;
+    architectures.push_back(m->architecture);
+    values.push_back(m->metrics.at(judged->metric));
+  }
+  if (values.size() < 2) return std::nullopt;
+  for (const MetricModel& model : FitModels(
+           request_, factory_, std::span(history.measured).first(known), kLeastSamples, random)) {
+    if (model.metric != judged->metric) continue;
+    std::vector<double> mean(architectures.size());
+    model.predictor->Predict(architectures, mean, {});
+    return KendallTau(mean, values);
+  }
+  return std::nullopt;
+}
+
+void PredictorNsga2Strategy::ChooseBest(const History& history, const std::vector<Predicted>& pool,
+                                        Candidates& candidates,
+                                        std::vector<space::Architecture>& batch,
+                                        std::size_t count) const {
+  const auto take = [&](const Predicted& predicted) {
+    candidates.MarkSeen(predicted.architecture);
+    batch.push_back(predicted.architecture);
+  };
+  std::vector<Point> front;
+  Point reference;
+  for (const Individual& individual : UsableIndividuals(request_, history)) {
+    if (reference.empty()) reference = individual.point;
+    for (std::size_t k = 0; k < reference.size(); ++k) {
+      reference[k] = std::max(reference[k], individual.point[k]);
+    }
+    if (individual.violation == 0) front.push_back(individual.point);
+  }
+  std::vector<Point> means;
+  std::vector<std::vector<double>> stddevs;
+  std::vector<std::size_t> allowed;
+  for (std::size_t i = 0; i < pool.size(); ++i) {
+    if (pool[i].violation > 0) continue;
+    allowed.push_back(i);
+    means.push_back(pool[i].point);
+    stddevs.push_back(pool[i].stddev);
+  }
+  if (!reference.empty()) {
+    const ExpectedImprovement improvement(std::move(front), std::move(reference));
+    for (const std::size_t i : ChooseByImprovement(improvement, means, stddevs, count)) {
+      take(pool[allowed[i]]);
+    }
+  }
+  // Nothing is expected to improve: the front of what is left, spread out.
+  for (int rank = 0; batch.size() < count; ++rank) {
+    std::vector<std::size_t> members;
+    std::vector<Point> points;
+    bool beyond = false;
+    for (std::size_t i = 0; i < pool.size(); ++i) {
+      beyond = beyond || pool[i].rank > rank;
+      if (pool[i].rank != rank || candidates.Seen(pool[i].architecture)) continue;
+      members.push_back(i);
+      points.push_back(pool[i].point);
+    }
+    for (const std::size_t k : SpreadOut(points, count - batch.size())) take(pool[members[k]]);
+    if (!beyond) break;
+  }
 }
 
 void PredictorNsga2Strategy::ProposeInitial(Candidates& candidates,
@@ -193,83 +223,18 @@ void PredictorNsga2Strategy::Spread(Candidates& candidates, std::vector<space::A
   }
 }
 
-std::vector<PredictorNsga2Strategy::Prediction> PredictorNsga2Strategy::Predict(
-    const std::vector<MetricModel>& models, std::vector<space::Architecture> architectures) const {
-  const std::size_t n = architectures.size();
-  std::vector<space::MetricValues> values(n);
-  std::vector<Prediction> predictions(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    values[i] = space::CostMetrics(genes_.space(), architectures[i]);
-  }
-  std::vector<double> mean(n), stddev(n);
-  for (const MetricModel& model : models) {
-    model.predictor->Predict(architectures, mean, stddev);
-    for (std::size_t i = 0; i < n; ++i) {
-      values[i][model.metric] = mean[i];
-      // Relative, because a metric's unit must not decide which one is explored.
-      predictions[i].uncertainty += stddev[i] / (std::fabs(mean[i]) + 1e-12);
-    }
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    predictions[i].individual = {std::move(architectures[i]),
-                                 RankingPoint(values[i], request_.objectives),
-                                 Violation(request_.constraints, values[i])};
-  }
-  return predictions;
-}
-
-// Every distinct allowed architecture that the evolution saw, measured ones among them.
-std::vector<PredictorNsga2Strategy::Prediction> PredictorNsga2Strategy::SearchPredicted(
-    const std::vector<MetricModel>& models, const History& history, Candidates& candidates,
-    RandomStream& random) const {
-  std::set<space::Architecture> known;
-  std::vector<space::Architecture> fresh;
-  const auto add = [&](const space::Architecture& architecture) {
-    if (known.insert(architecture).second) fresh.push_back(architecture);
-  };
-  std::vector<Individual> measured = UsableIndividuals(request_, history);
-  KeepBest(measured, kPopulation / 2);
-  for (const Individual& individual : measured) add(individual.architecture);
-  const std::vector<int>& widths = genes_.bits();
-  for (std::size_t i = measured.size(); i < kPopulation; ++i) {
-    const std::optional<space::Architecture> drawn =
-        candidates.AtCost(random.Uniform(), widths[i % widths.size()], /*unseen=*/false, random);
-    if (drawn) add(*drawn);
-  }
-
-  std::vector<Prediction> pool;
-  std::vector<Individual> population;
-  const auto evaluate = [&] {
-    for (Prediction& prediction : Predict(models, std::move(fresh))) {
-      population.push_back(prediction.individual);
-      pool.push_back(std::move(prediction));
-    }
-    fresh.clear();
-    KeepBest(population, kPopulation);
-  };
-  evaluate();
-  for (int generation = 0; generation < kGenerations && !population.empty(); ++generation) {
-    for (std::size_t i = 0; i < 3 * kPopulation && fresh.size() < kPopulation; ++i) {
-      Genome child = Offspring(genes_, population, random);
-      if (candidates.Repair(child, random)) add(genes_.Decode(child));
-    }
-    if (fresh.empty()) break;
-    evaluate();
-  }
-  return pool;
-}
-
 std::vector<double> PredictRound(const space::SearchSpace& space, const SearchRequest& request,
                                  const PredictorFactory& factory, const History& history, int round,
                                  space::Metric metric,
                                  const std::vector<space::Architecture>& architectures) {
   CheckRequest(space, request);
-  if (!factory || !MeasuredMetrics(request).contains(metric)) return {};
+  if (!factory) return {};
   RandomStream random = RoundStream(request.seed, round);
-  for (const MetricModel& model : FitModels(request, factory, history, random)) {
+  for (const MetricModel& model :
+       FitModels(request, factory, history.measured, kLeastSamples, random)) {
     if (model.metric != metric) continue;
-    std::vector<double> mean(architectures.size()), stddev(architectures.size());
-    model.predictor->Predict(architectures, mean, stddev);
+    std::vector<double> mean(architectures.size());
+    model.predictor->Predict(architectures, mean, {});
     return mean;
   }
   return {};

@@ -1,29 +1,24 @@
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "search/candidates.h"
 #include "search/genes.h"
-#include "search/nsga2.h"
+#include "search/predicted_search.h"
 #include "search/strategy.h"
 
 // Internal to search/.
 namespace oqat::search {
 
-/// One fitted predictor for each measured metric of the request, in the order of space::Metric.
-struct MetricModel {
-  space::Metric metric;
-  std::unique_ptr<Predictor> predictor;
-};
+/// How many of a round's `count` candidates explore when the predictor ranked the last rounds with
+/// this tau before it had seen them: an eighth while it is right, half where it is no better than
+/// chance; nothing to judge by counts as right.
+int ExploredOf(std::optional<double> tau, int count);
 
-/// Empty if too few usable evaluations are visible. Uses the latest few thousand.
-std::vector<MetricModel> FitModels(const SearchRequest& request, const PredictorFactory& factory,
-                                   const History& history, RandomStream& random);
-
-/// Until results are seen: the smallest and largest of each bit width and samples spread over
-/// bits and cost. Then, each round: fit, run NSGA-II on predictions and exact costs, measure a
-/// spread-out slice of the predicted front and, with a quarter of the round, explore.
+/// Until enough results are seen: the smallest and largest of each bit width and samples spread
+/// over bits and cost. Then, each round: fit, search the predictions, measure what is expected to
+/// enlarge the front most, and explore, the more the less the predictor has been right lately.
 class PredictorNsga2Strategy : public Strategy {
  public:
   PredictorNsga2Strategy(const space::SearchSpace& space, const SearchRequest& request,
@@ -32,18 +27,12 @@ class PredictorNsga2Strategy : public Strategy {
                                            RandomStream& random) const override;
 
  private:
-  struct Prediction {
-    Individual individual;
-    double uncertainty = 0;  // summed over the measured metrics, each relative to its mean
-  };
-
   void ProposeInitial(Candidates& candidates, std::vector<space::Architecture>& batch, int count,
                       RandomStream& random) const;
-  std::vector<Prediction> Predict(const std::vector<MetricModel>& models,
-                                  std::vector<space::Architecture> architectures) const;
-  std::vector<Prediction> SearchPredicted(const std::vector<MetricModel>& models,
-                                          const History& history, Candidates& candidates,
-                                          RandomStream& random) const;
+  std::optional<double> RecentTau(const History& history, RandomStream& random) const;
+  void ChooseBest(const History& history, const std::vector<Predicted>& pool,
+                  Candidates& candidates, std::vector<space::Architecture>& batch,
+                  std::size_t count) const;
   void Spread(Candidates& candidates, std::vector<space::Architecture>& batch, int count,
               RandomStream& random) const;
 

@@ -243,21 +243,11 @@ int RoundCount(const SearchRequest& request, int round) {
 }
 
 double Violation(const std::vector<Constraint>& constraints, const space::MetricValues& values) {
-  double violation = 0;
-  const auto relative = [](double distance, double bound) {
-    return distance / (bound > 0 ? bound : 1.0);
-  };
+  std::vector<Constraint> known;
   for (const Constraint& constraint : constraints) {
-    const auto found = values.find(constraint.metric);
-    if (found == values.end()) continue;
-    if (constraint.min && found->second < *constraint.min) {
-      violation += relative(*constraint.min - found->second, *constraint.min);
-    }
-    if (constraint.max && found->second > *constraint.max) {
-      violation += relative(found->second - *constraint.max, *constraint.max);
-    }
+    if (values.contains(constraint.metric)) known.push_back(constraint);
   }
-  return violation;
+  return ViolationBy(known, [&](space::Metric metric) { return values.at(metric); });
 }
 
 }  // namespace oqat::search

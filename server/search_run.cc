@@ -7,10 +7,11 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "predictor/kendall.h"
+#include "search/kendall.h"
+#include "predictor/adapted.h"
+#include "predictor/gaussian_process.h"
 #include "search/early_stop.h"
 #include "server/records.h"
-#include "server/ridge_predictor.h"
 
 namespace oqat::server {
 namespace {
@@ -72,7 +73,10 @@ SearchRun::SearchRun(std::string id, SearchSpec spec, std::shared_ptr<const Serv
   auto plan = std::make_shared<Plan>();
   plan->space = SearchableSpace(model_->model);
   plan->request = spec_.request;
-  plan->factory = RidgePredictorFactory(plan->space);
+  plan->factory = [space = plan->space] {
+    using predictor::GaussianProcess;
+    return std::make_unique<predictor::Adapted<search::Predictor, GaussianProcess>>(space);
+  };
   plan->strategy = search::MakeStrategy(plan->space, plan->request, plan->factory);
   plan_ = std::move(plan);
 }
@@ -284,7 +288,7 @@ std::function<search::RoundReport()> SearchRun::ReportWork() const {
     if (plan->request.strategy == "predictor_nsga2" && architectures.size() > 1) {
       const std::vector<double> predicted = search::PredictRound(
           plan->space, plan->request, plan->factory, history, round, judged->metric, architectures);
-      if (!predicted.empty()) tau = predictor::KendallTau(predicted, values);
+      if (!predicted.empty()) tau = search::KendallTau(predicted, values);
     }
     return search::ReportRound(plan->space, plan->request, measured, round, tau);
   };

@@ -45,13 +45,25 @@ bool IsQuality(Metric metric) { return metric == Metric::kTop1 || metric == Metr
 
 bool HigherIsBetter(Metric metric) { return metric == Metric::kTop1; }
 
+double CostMetric(const Costs& costs, Metric metric) {
+  switch (metric) {
+    case Metric::kMacs: return static_cast<double>(costs.macs);
+    case Metric::kBitops: return static_cast<double>(costs.bitops);
+    case Metric::kWeightedMacs: return costs.weighted_macs;
+    case Metric::kParams: return static_cast<double>(costs.params);
+    case Metric::kWeightBytes: return static_cast<double>(costs.weight_bytes());
+    default: return 0;
+  }
+}
+
 MetricValues CostMetrics(const SearchSpace& space, const Architecture& architecture) {
   const Costs costs = CostsOf(space, architecture);
-  return {{Metric::kMacs, static_cast<double>(costs.macs)},
-          {Metric::kBitops, static_cast<double>(costs.bitops)},
-          {Metric::kWeightedMacs, costs.weighted_macs},
-          {Metric::kParams, static_cast<double>(costs.params)},
-          {Metric::kWeightBytes, static_cast<double>(costs.weight_bytes())}};
+  MetricValues values;
+  for (const Metric metric : {Metric::kMacs, Metric::kBitops, Metric::kWeightedMacs,
+                              Metric::kParams, Metric::kWeightBytes}) {
+    values[metric] = CostMetric(costs, metric);
+  }
+  return values;
 }
 
 }  // namespace oqat::space

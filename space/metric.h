@@ -39,6 +39,9 @@ bool IsQuality(Metric metric);
 /// True where more is better (top1).
 bool HigherIsBetter(Metric metric);
 
+/// One of them; `metric` must be a cost.
+double CostMetric(const Costs& costs, Metric metric);
+
 /// All cost metrics of an architecture.
 MetricValues CostMetrics(const SearchSpace& space, const Architecture& architecture);
 

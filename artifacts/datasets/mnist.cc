@@ -1,15 +1,11 @@
 #include <array>
 #include <filesystem>
-#include <memory>
 
 #include "artifacts/datasets/decode.h"
 #include "artifacts/datasets/loaders.h"
+#include "artifacts/gzip.h"
 #include "base/error.h"
 #include "base/files.h"
-
-#if OQAT_WITH_ZLIB
-#include <zlib.h>
-#endif
 
 namespace oqat::artifacts {
 namespace {
@@ -23,41 +19,6 @@ Error Broken(std::string_view where, std::string_view field, std::string_view va
   return Error(Code::kDataLoss,
                InvalidField(std::string(where) + ": " + std::string(field), value, allowed).what());
 }
-
-#if OQAT_WITH_ZLIB
-// Unpacks a gzip file (of one member or more).
-std::string Gunzip(std::string_view bytes, std::string_view where) {
-  z_stream stream{};
-  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) {
-    throw Error(Code::kInternal, "zlib cannot start a decompression");
-  }
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, &inflateEnd);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  std::string plain;
-  std::vector<char> piece(std::size_t{1} << 16);
-  int result = Z_OK;
-  while (result != Z_STREAM_END || stream.avail_in > 0) {
-    if (result == Z_STREAM_END) inflateReset(&stream);
-    stream.next_out = reinterpret_cast<Bytef*>(piece.data());
-    stream.avail_out = static_cast<uInt>(piece.size());
-    result = inflate(&stream, Z_NO_FLUSH);
-    if (result != Z_OK && result != Z_STREAM_END) {
-      throw Broken(where, "gzip data", stream.msg != nullptr ? stream.msg : "an early end",
-                   "a complete gzip file");
-    }
-    plain.append(piece.data(), piece.size() - stream.avail_out);
-    if (plain.size() > kMaxBytes) {
-      throw Broken(where, "gzip data", "more", "at most " + std::to_string(kMaxBytes) + " bytes");
-    }
-  }
-  return plain;
-}
-#else
-std::string Gunzip(std::string_view, std::string_view where) {
-  throw LibraryMissing(where, "zlib");
-}
-#endif
 
 std::uint32_t BigEndian(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -121,10 +82,10 @@ IdxFile FindIdx(const std::filesystem::path& folder, const std::string& stem,
 void ParseIdx(std::string_view images_bytes, std::string_view images_where,
               std::string_view labels_bytes, std::string_view labels_where, ImageSet& images) {
   std::string images_plain, labels_plain;
-  if (images_bytes.starts_with("\x1f\x8b")) {
+  if (IsGzip(images_bytes)) {
     images_bytes = images_plain = Gunzip(images_bytes, images_where);
   }
-  if (labels_bytes.starts_with("\x1f\x8b")) {
+  if (IsGzip(labels_bytes)) {
     labels_bytes = labels_plain = Gunzip(labels_bytes, labels_where);
   }
   const std::vector<std::uint32_t> size = CheckIdx(images_bytes, kImagesMagic, images_where);

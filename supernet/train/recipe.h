@@ -88,6 +88,9 @@ struct Recipe {
   bool largest_subnet = true;   ///< trained in every step
   bool smallest_subnet = true;  ///< trained in every step
   int random_subnets = 1;       ///< per step, besides these two
+  /// Key of an architecture that is trained alone, in place of the largest one and at each stage's
+  /// bit width; to compare with. Empty: the whole supernet is trained.
+  std::string only;
   Distillation distillation = Distillation::kInPlace;
   double distillation_weight = 1.0;  ///< of the others' loss
   ElasticFrom elastic_from;

@@ -124,6 +124,7 @@ void ReadSandwich(JsonReader& reader, Recipe& r) {
   r.largest_subnet = reader.Bool("largest_subnet", r.largest_subnet);
   r.smallest_subnet = reader.Bool("smallest_subnet", r.smallest_subnet);
   r.random_subnets = static_cast<int>(reader.Int("random_subnets", 0, 64, r.random_subnets));
+  r.only = reader.String("only", r.only);
   r.distillation = ReadName(reader, "distillation", kDistillations, r.distillation);
   r.distillation_weight = reader.Number("distillation_weight", 0, 1e3, r.distillation_weight);
   if (reader.Has("elastic_from")) {
@@ -134,6 +135,12 @@ void ReadSandwich(JsonReader& reader, Recipe& r) {
   if (!r.largest_subnet && r.distillation == Distillation::kInPlace) {
     throw InvalidField("recipe.largest_subnet", "false",
                        "true with distillation in_place, which learns from that subnet");
+  }
+  if (!r.only.empty() && (!r.largest_subnet || r.smallest_subnet || r.random_subnets > 0)) {
+    throw InvalidField(
+        "recipe.only", r.only,
+        "nothing, or an architecture with largest_subnet true, smallest_subnet false "
+        "and random_subnets 0");
   }
   if (!r.largest_subnet && !r.smallest_subnet && r.random_subnets == 0) {
     throw InvalidField("recipe.random_subnets", "0", "1 or more without the two other subnets");
@@ -234,6 +241,7 @@ Json RecipeToJson(const Recipe& r) {
           {"largest_subnet", r.largest_subnet},
           {"smallest_subnet", r.smallest_subnet},
           {"random_subnets", r.random_subnets},
+          {"only", r.only},
           {"distillation", NameOf(kDistillations, r.distillation)},
           {"distillation_weight", r.distillation_weight},
           {"elastic_from",

@@ -21,10 +21,10 @@ void RunContext::Save(const std::map<std::string, artifacts::Tensor>& net,
   for (const auto& [name, tensor] : net) {
     for (const float value : artifacts::ToFloats(tensor)) {
       if (std::isfinite(value)) continue;
-      throw Error(Code::kFailedPrecondition,
-                  "training diverged: " + name + " has the value " + std::to_string(value) +
-                      " after step " + std::to_string(state.steps) +
-                      "; lower the learning_rate or set gradient_clip");
+      throw Error(Code::kFailedPrecondition, "training diverged: " + name + " has the value " +
+                                                 std::to_string(value) + " after step " +
+                                                 std::to_string(state.steps) +
+                                                 "; lower the learning_rate or set gradient_clip");
     }
   }
   state.seconds = Elapsed();

@@ -43,6 +43,11 @@ std::vector<StepSubnet> PlanStep(const Recipe& recipe, const space::SearchSpace&
   // Architectures have no float gene; a float supernet ignores the width it is given.
   const int gene = bits == 32 ? space.bits.front() : bits;
   std::vector<StepSubnet> subnets;
+  if (!recipe.only.empty()) {
+    subnets.push_back({SubnetRole::kLargest, space::FromKey(space, recipe.only)});
+    subnets.back().architecture.bits = gene;
+    return subnets;
+  }
   if (recipe.largest_subnet) subnets.push_back({SubnetRole::kLargest, space::Largest(space, gene)});
   if (recipe.smallest_subnet) {
     subnets.push_back({SubnetRole::kSmallest, space::Smallest(space, gene)});

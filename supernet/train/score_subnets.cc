@@ -33,6 +33,11 @@ std::vector<SubnetScore> SubnetsToScore(const RunContext& run, int bits, bool wi
   // A float supernet takes architectures of any width.
   const int gene = bits == 32 ? run.space.bits.front() : bits;
   std::vector<SubnetScore> scores;
+  if (!run.recipe.only.empty()) {
+    scores.push_back({"only", space::FromKey(run.space, run.recipe.only)});
+    scores.back().architecture.bits = gene;
+    return scores;
+  }
   scores.push_back({"smallest", space::Smallest(run.space, gene)});
   scores.push_back({"median", Median(run.space, gene)});
   // The same ones at every bit width.
@@ -50,7 +55,8 @@ std::vector<SubnetScore> SubnetsToScore(const RunContext& run, int bits, bool wi
 }  // namespace
 
 double ImagesScored(const RunContext& run, bool stage_end) {
-  const int subnets = 3 + (stage_end ? run.recipe.evaluation_random_subnets : 0);
+  int subnets = 3 + (stage_end ? run.recipe.evaluation_random_subnets : 0);
+  if (!run.recipe.only.empty()) subnets = 1;
   const std::int64_t calibration = run.data.evaluation_set.calibration.count();
   std::int64_t images = calibration + SearchImages(run);
   if (stage_end) images += calibration + TestImages(run);

@@ -49,6 +49,13 @@ class Run {
 
 void Run::Prepare() {
   run_.space = SpaceOfRecipe(recipe());
+  if (!recipe().only.empty()) {
+    try {
+      space::FromKey(run_.space, recipe().only);
+    } catch (const Error& error) {
+      throw WithContext("recipe.only", error);
+    }
+  }
   if (!recipe().initial_checkpoint.empty()) {
     initial_ = artifacts::ReadCheckpoint(recipe().initial_checkpoint);
     initial_sha256_ = Sha256HexOfFile(recipe().initial_checkpoint);

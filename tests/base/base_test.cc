@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/processor.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/sha256.h"
@@ -190,6 +192,27 @@ TEST(JsonReader, RefusesNumbersThatAreNotIntegers) {
 TEST(ParseJson, SaysWhere) {
   EXPECT_EQ(MessageOf([] { ParseJson("{\"a\":}", "arch.json"); }, Code::kInvalidArgument),
             "arch.json: malformed JSON at byte 6");
+}
+
+TEST(ProcessorName, TellsModelsOfOneNameApart) {
+  const auto name = [](const std::string& text) {
+    std::istringstream cpuinfo(text);
+    return ProcessorNameFrom(cpuinfo);
+  };
+  const std::string epyc =
+      "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n"
+      "model name\t: AMD EPYC\nstepping\t: 1\nflags\t\t: fpu\n\n"
+      "processor\t: 1\nmodel\t\t: 18\n";
+  EXPECT_EQ(name(epyc), "AMD EPYC, family 25 model 17 stepping 1");
+  EXPECT_EQ(name("CPU implementer\t: 0x41\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\n"
+                 "CPU revision\t: 1\n"),
+            "Arm implementer 0x41 part 0xd0c, variant 0x3 revision 1");
+  EXPECT_EQ(name("processor\t: 0\n"), "unknown processor");
+  EXPECT_EQ(name(""), "unknown processor");
+  const std::string longest = name("model name: a\x01" + std::string(400, 'b') + "\nmodel: 7\n");
+  EXPECT_LE(longest.size(), 150);
+  EXPECT_THAT(longest, testing::EndsWith("bb, model 7"));
+  EXPECT_THAT(longest, testing::StartsWith("abb"));
 }
 
 TEST(FormatDuration, ReadsWell) {

@@ -17,6 +17,7 @@
 #include "runtime/subnet.h"
 #include "supernet/elastic_net.h"
 #include "supernet/extract.h"
+#include "tests/runtime/wider_checkpoint.h"
 
 namespace oqat::runtime {
 namespace {
@@ -60,9 +61,11 @@ TEST(Agreement, StatisticsAndClassesAreThoseOfFakeQuantization) {
   const at::NoGradGuard no_grad;
   artifacts::EvaluationSet set;
   std::int64_t same = 0, all = 0;
-  for (const int bits : {4, 3, 2}) {
-    const artifacts::Checkpoint checkpoint = artifacts::ReadCheckpoint(
-        OQAT_SOURCE_DIR "/models/tiny/b" + std::to_string(bits) + ".safetensors");
+  for (const int bits : {8, 6, 4, 3, 2}) {
+    const artifacts::Checkpoint checkpoint =
+        bits > 4 ? WiderCheckpoint(bits)
+                 : artifacts::ReadCheckpoint(OQAT_SOURCE_DIR "/models/tiny/b" +
+                                             std::to_string(bits) + ".safetensors");
     if (set.class_names.empty()) {
       artifacts::SplitOptions split;
       split.calibration = 128;
@@ -95,12 +98,16 @@ TEST(Agreement, StatisticsAndClassesAreThoseOfFakeQuantization) {
         const auto mean = artifacts::ToDoubles(tensors.at(name + ".running_mean"));
         const auto variance = artifacts::ToDoubles(tensors.at(name + ".running_var"));
         ASSERT_EQ(mean.size(), layer->mean.size()) << name;
+        // A code that falls on the other side of an edge moves a mean by little, about 1e-6 of a
+        // deviation, and every block after it about triples that; without one 1e-7 is kept to the
+        // end. The finer the steps, the more likely one is: seldom at 4 bit, in most subnets at 8.
+        const bool early = layer->layer == "first_conv" || layer->layer.starts_with("blocks.0.");
+        const double allowed = early ? 1e-5 : bits > 4 ? 1e-2 : 2e-3;
         Statistics& target = exact[static_cast<std::size_t>(layer - statistics.data())];
         for (std::size_t c = 0; c < mean.size(); ++c) {
-          // A code that falls on the other side of an edge moves a mean by little.
           const double deviation = std::sqrt(variance[c] + 1e-5);
-          EXPECT_NEAR(layer->mean[c], mean[c], 2e-3 * deviation) << name << " " << c;
-          EXPECT_NEAR(std::sqrt(layer->variance[c] + 1e-5), deviation, 2e-3 * deviation) << name;
+          EXPECT_NEAR(layer->mean[c], mean[c], allowed * deviation) << name << " " << c;
+          EXPECT_NEAR(std::sqrt(layer->variance[c] + 1e-5), deviation, allowed * deviation) << name;
           target.mean[c] = static_cast<float>(mean[c]);
           target.variance[c] = static_cast<float>(variance[c]);
         }

@@ -17,6 +17,7 @@
 #include "runtime/input.h"
 #include "runtime/subnet.h"
 #include "tests/runtime/float_reference.h"
+#include "tests/runtime/wider_checkpoint.h"
 
 namespace oqat::runtime {
 namespace {
@@ -189,7 +190,9 @@ class Comparison {
   InputMaker input_;
 };
 
-void ExpectExplained(const char* what, const Tally& tally) {
+/// `bits`: a float error is so many more of finer steps.
+void ExpectExplained(const char* what, const Tally& tally, int bits = 4) {
+  const double finer = std::ldexp(1, std::max(0, bits - 4));
   std::printf("%s: %lld codes, %lld differ, %lld within the bound of an edge, bound at most %.2g\n",
               what, static_cast<long long>(tally.codes), static_cast<long long>(tally.differing),
               static_cast<long long>(tally.uncertain), tally.widest);
@@ -197,9 +200,9 @@ void ExpectExplained(const char* what, const Tally& tally) {
   EXPECT_EQ(tally.unexplained, 0) << tally.first;
   // A bound that allowed for anything would explain anything. The widest ones are those of
   // squeeze-and-excite gates, worst cases of two sums over many channels; most are far below.
-  EXPECT_LT(tally.widest, 0.02);
-  EXPECT_LT(static_cast<double>(tally.uncertain), 1e-4 * static_cast<double>(tally.codes));
-  EXPECT_LT(static_cast<double>(tally.differing), 1e-5 * static_cast<double>(tally.codes));
+  EXPECT_LT(tally.widest, 0.02 * finer);
+  EXPECT_LT(static_cast<double>(tally.uncertain), 1e-4 * finer * static_cast<double>(tally.codes));
+  EXPECT_LT(static_cast<double>(tally.differing), 1e-5 * finer * static_cast<double>(tally.codes));
 }
 
 TEST(Codes, ReferenceComputesWhatTheReleasedCodeDoes) {
@@ -262,6 +265,20 @@ TEST(Codes, TrainedModelWithSignedCodes) {
       Comparison(checkpoint, architecture).Run(tally);
     }
     ExpectExplained(name.c_str(), tally);
+  }
+}
+
+TEST(Codes, WiderCodes) {
+  RandomStream random(13);
+  for (const int bits : {8, 7, 6, 5}) {
+    const artifacts::Checkpoint checkpoint = WiderCheckpoint(bits);
+    Tally tally;
+    for (int i = 0; i < 3; ++i) {
+      space::Architecture architecture = space::SampleUniform(checkpoint.space, random);
+      SCOPED_TRACE(space::ToKey(checkpoint.space, architecture));
+      Comparison(checkpoint, architecture).Run(tally);
+    }
+    ExpectExplained((std::to_string(bits) + " bit").c_str(), tally, bits);
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
+#include "runtime/layers.h"
 #include "tests/runtime/kernel_operands.h"
 
 namespace oqat::runtime {
@@ -59,6 +61,70 @@ TEST(Kernels, SmallMapsAreDepthwiseConvolutions) {
   }
 }
 
+TEST(Kernels, WeightsOfSmallMapsAreTheTaps) {
+  constexpr int kChannels = 16, kImages = 2;
+  for (const int kernel : {3, 5, 7}) {
+    for (const int stride : {1, 2}) {
+      for (const int size : {1, 2, 3, 4, 5, 6}) {
+        SCOPED_TRACE("kernel " + std::to_string(kernel) + " stride " + std::to_string(stride) +
+                     " size " + std::to_string(size));
+        Operands operands(23);
+        // As a checkpoint has them: [channels][kernel][kernel]; then packed as kernels.h says.
+        const auto taps = operands.Weights(kChannels * kernel * kernel, 4);
+        const auto tap = [&](int c, int y, int x) { return taps[(c * kernel + y) * kernel + x]; };
+        std::vector<std::int8_t> packed;
+        for (int block = 0; block < kChannels / kBlock; ++block) {
+          for (int row = 0; row < RowPairs(kernel) * 2; row += 2) {
+            for (int x = 0; x < kernel; ++x) {
+              for (int c = block * kBlock; c < (block + 1) * kBlock; ++c) {
+                packed.push_back(tap(c, row, x));
+                packed.push_back(row + 1 < kernel ? tap(c, row + 1, x) : std::int8_t{0});
+              }
+            }
+          }
+        }
+        const auto weights = MapWeights(packed, kChannels, kernel, stride, size);
+        const int out_size = (size - 1) / stride + 1;
+        SmallMap conv;
+        conv.images = kImages;
+        conv.channels = kChannels;
+        conv.in_pixels = size * size;
+        conv.out_pixels = out_size * out_size;
+        conv.in_plane = PlanePixels(kImages * conv.in_pixels);
+        const auto in = operands.Codes(kChannels * conv.in_plane, 4);
+        conv.in = in.data();
+        conv.weights = weights.data();
+        const std::int64_t plane = PlanePixels(kImages * conv.out_pixels);
+        std::vector<std::int64_t> sum(kChannels);
+        std::vector<std::uint64_t> squares(kChannels);
+        std::vector<std::int16_t> kept(static_cast<std::size_t>(kChannels * plane));
+        KernelsFor(DefaultIsa())
+            .small_map_sums(conv, {sum.data(), squares.data(), kept.data(), plane});
+        for (int c = 0; c < kChannels; ++c) {
+          for (int n = 0; n < kImages; ++n) {
+            for (int out = 0; out < conv.out_pixels; ++out) {
+              int expected = 0;
+              for (int y = 0; y < size; ++y) {
+                for (int x = 0; x < size; ++x) {
+                  const int ky = y - out / out_size * stride + kernel / 2;
+                  const int kx = x - out % out_size * stride + kernel / 2;
+                  if (ky < 0 || kx < 0 || ky >= kernel || kx >= kernel) continue;
+                  const std::int64_t pixel =
+                      c / kBlock * conv.in_plane + n * conv.in_pixels + y * size + x;
+                  expected +=
+                      in[static_cast<std::size_t>(pixel * kBlock + c % kBlock)] * tap(c, ky, kx);
+                }
+              }
+              const std::int64_t pixel = c / kBlock * plane + n * conv.out_pixels + out;
+              ASSERT_EQ(kept[static_cast<std::size_t>(pixel * kBlock + c % kBlock)], expected);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 /// kernels.h, word by word.
 int CodeOf(float sum, float scale, float bias, const Finish& finish, bool alone, float& y) {
   const bool swish = finish.rectifier == Rectifier::kHSwish;
@@ -102,6 +168,45 @@ TEST(Kernels, FinishIsWhatIsWrittenDown) {
         }
       }
     }
+  }
+}
+
+TEST(Kernels, WhatIsNoNumberHasCode0) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  constexpr int kPixels = 4;
+  constexpr std::int64_t kPlane = PlanePixels(kPixels);
+  constexpr int kHigh = 15;
+  std::vector<float> in(kBlock * kPlane, 1);
+  const std::vector<float> first{kNone, kInfinity, -kInfinity, 1e30F, -1e30F, 3, 0, -3};
+  std::copy(first.begin(), first.end(), in.begin());
+  const std::vector<int> expected{0, kHigh, 0, kHigh, 0, 3, 0, 0};
+  const std::vector<float> ones(kBlock, 1), zeros(kBlock, 0), open(kBlock * PlanePixels(1), 3);
+  for (const Isa isa : AvailableIsas()) {
+    const Kernels& kernels = KernelsFor(isa);
+    std::vector<std::uint8_t> codes(kBlock * kPlane);
+    std::vector<float> real(kBlock * kPlane);
+    Finish finish;
+    finish.scale = ones.data();
+    finish.bias = zeros.data();
+    finish.plane = kPlane;
+    finish.codes = codes.data();
+    finish.sixth = 1.0F / 6;
+    finish.high = kHigh;
+    const auto got = [&] { return std::vector<int>(codes.begin(), codes.begin() + kBlock); };
+    for (const Rectifier rectifier : {Rectifier::kNone, Rectifier::kRelu, Rectifier::kHSwish}) {
+      for (const bool alone : {true, false}) {
+        SCOPED_TRACE(std::string(IsaName(isa)) + " " + std::to_string(static_cast<int>(rectifier)) +
+                     (alone ? " alone" : ""));
+        finish.rectifier = rectifier;
+        finish.real = alone ? nullptr : real.data();
+        kernels.finish(in.data(), kPixels, kBlock, finish);
+        EXPECT_EQ(got(), expected);
+      }
+    }
+    finish.real = nullptr;
+    kernels.gate(in.data(), kPlane, 1, kPixels, kBlock, open.data(), PlanePixels(1), finish);
+    EXPECT_EQ(got(), expected) << IsaName(isa);
   }
 }
 

@@ -37,17 +37,18 @@ std::int64_t DepthwiseSum(const Depthwise& conv, int c, std::int64_t image, int 
 }
 
 /// Finishing the sums that a first pass kept is finishing the convolution.
-void ExpectKeptSumsFinishAlike(const Depthwise& conv, Operands& operands) {
-  const std::int64_t pixels = conv.images * conv.out_size * conv.out_size;
-  const auto count = static_cast<std::size_t>(conv.channels * PlanePixels(pixels));
-  const std::vector<float> scale = operands.Floats(conv.channels, 0.01F);
-  const std::vector<float> bias = operands.Floats(conv.channels, 1);
+template <class Run, class Sums>
+void ExpectKeptSumsFinishAlike(int channels, std::int64_t pixels, Operands& operands, Run&& run,
+                               Sums&& sums) {
+  const auto count = static_cast<std::size_t>(channels * PlanePixels(pixels));
+  const std::vector<float> scale = operands.Floats(channels, 0.01F);
+  const std::vector<float> bias = operands.Floats(channels, 1);
   for (const Isa isa : AvailableIsas()) {
     const Kernels& kernels = KernelsFor(isa);
-    std::vector<std::int64_t> sum(static_cast<std::size_t>(conv.channels));
+    std::vector<std::int64_t> sum(static_cast<std::size_t>(channels));
     std::vector<std::uint64_t> squares(sum.size());
     std::vector<std::int16_t> kept(count);
-    kernels.depthwise_sums(conv, {sum.data(), squares.data(), kept.data(), PlanePixels(pixels)});
+    sums(kernels, ChannelSums{sum.data(), squares.data(), kept.data(), PlanePixels(pixels)});
     std::vector<std::uint8_t> direct(count), later(count);
     Finish finish;
     finish.scale = scale.data();
@@ -57,10 +58,10 @@ void ExpectKeptSumsFinishAlike(const Depthwise& conv, Operands& operands) {
     finish.sixth = 0.1F;
     finish.high = 15;
     finish.codes = direct.data();
-    kernels.depthwise(conv, finish);
+    run(kernels, finish);
     finish.codes = later.data();
-    kernels.finish_sums(kept.data(), pixels, conv.channels, finish);
-    for (int c = 0; c < conv.channels; ++c) {
+    kernels.finish_sums(kept.data(), pixels, channels, finish);
+    for (int c = 0; c < channels; ++c) {
       for (std::int64_t p = 0; p < pixels; ++p) {
         const auto at =
             static_cast<std::size_t>((c / kBlock * finish.plane + p) * kBlock + c % kBlock);
@@ -77,9 +78,14 @@ struct PointwiseCase {
 };
 
 TEST(Kernels, PointwiseIsExactEverywhere) {
+  // Around where kernels change: few inputs, a Gram matrix (128), sums of 16 bits (272), one chunk
+  // of inputs (512).
   const std::vector<PointwiseCase> cases{
-      {8, 8, 8, 1, 4},     {24, 40, 32, 37, 4},    {8, 24, 8, 38, 4},  {16, 8, 16, 1023, 4},
-      {16, 24, 16, 64, 2}, {1160, 16, 1160, 9, 4}, {48, 8, 64, 21, 8}, {960, 24, 960, 5, 8}};
+      {8, 8, 8, 1, 4},       {24, 40, 32, 37, 4},   {8, 24, 8, 38, 4},      {16, 8, 16, 1023, 4},
+      {16, 24, 16, 64, 2},   {32, 24, 32, 70, 4},   {40, 16, 48, 33, 3},    {128, 24, 128, 300, 4},
+      {136, 16, 136, 11, 4}, {264, 16, 272, 13, 4}, {272, 24, 272, 9, 4},   {280, 16, 280, 9, 4},
+      {512, 24, 512, 6, 4},  {520, 8, 520, 7, 4},   {1160, 16, 1160, 9, 4}, {32, 16, 32, 9, 5},
+      {48, 8, 64, 21, 8},    {960, 24, 960, 5, 8}};
   for (const PointwiseCase& test : cases) {
     SCOPED_TRACE(std::to_string(test.in) + "->" + std::to_string(test.out) + " " +
                  std::to_string(test.bits) + " bit");
@@ -101,10 +107,14 @@ TEST(Kernels, PointwiseIsExactEverywhere) {
       }
       conv.in = in.data();
       conv.weights = weights.data();
-      CompareIsas(
-          test.out, test.pixels, test.bits, operands,
-          [&](const Kernels& k, const Finish& finish) { k.pointwise(conv, finish); },
-          [&](const Kernels& k, const ChannelSums& sums) { k.pointwise_sums(conv, sums); });
+      const auto run = [&](const Kernels& k, const Finish& finish) { k.pointwise(conv, finish); };
+      const auto add = [&](const Kernels& k, const ChannelSums& sums) {
+        k.pointwise_sums(conv, sums);
+      };
+      CompareIsas(test.out, test.pixels, test.bits, operands, run, add);
+      if (conv.narrow && test.in <= kMostSmallInputs) {
+        ExpectKeptSumsFinishAlike(test.out, test.pixels, operands, run, add);
+      }
       std::vector<std::int64_t> sum(static_cast<std::size_t>(test.out));
       std::vector<std::uint64_t> squares(sum.size());
       KernelsFor(DefaultIsa()).pointwise_sums(conv, {sum.data(), squares.data()});
@@ -165,10 +175,11 @@ TEST(Kernels, DepthwiseIsExactEverywhere) {
           conv.weights = weights.data();
           conv.scratch = scratch.data();
           const std::int64_t pixels = conv.images * conv.out_size * conv.out_size;
-          CompareIsas(
-              conv.channels, pixels, bits, operands,
-              [&](const Kernels& k, const Finish& finish) { k.depthwise(conv, finish); },
-              [&](const Kernels& k, const ChannelSums& sums) { k.depthwise_sums(conv, sums); });
+          const auto run = [&](const Kernels& k, const Finish& f) { k.depthwise(conv, f); };
+          const auto add = [&](const Kernels& k, const ChannelSums& sums) {
+            k.depthwise_sums(conv, sums);
+          };
+          CompareIsas(conv.channels, pixels, bits, operands, run, add);
           std::vector<std::int64_t> sum(static_cast<std::size_t>(conv.channels));
           std::vector<std::uint64_t> squares(sum.size());
           KernelsFor(DefaultIsa()).depthwise_sums(conv, {sum.data(), squares.data()});
@@ -181,7 +192,9 @@ TEST(Kernels, DepthwiseIsExactEverywhere) {
             }
             ASSERT_EQ(sum[static_cast<std::size_t>(c)], expected);
           }
-          if (conv.narrow) ExpectKeptSumsFinishAlike(conv, operands);
+          if (conv.narrow) {
+            ExpectKeptSumsFinishAlike(conv.channels, pixels, operands, run, add);
+          }
         }
       }
     }

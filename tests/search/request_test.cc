@@ -111,7 +111,7 @@ TEST(CheckRequest, NamesFieldValueAndWhatIsAllowed) {
     bad.change(request);
     EXPECT_THAT(ErrorOf([&] { CheckRequest(Space(), request); }),
                 AllOf(HasSubstr(bad.field + ":"), HasSubstr(bad.value), HasSubstr(bad.allowed)));
-    EXPECT_NE(ErrorOf([&] { MakeStrategy(Space(), request, RidgeFactory(Space())); }), "");
+    EXPECT_NE(ErrorOf([&] { MakeStrategy(Space(), request, GaussianFactory(Space())); }), "");
   }
   EXPECT_THAT(ErrorOf([&] { MakeStrategy(Space(), Good(), {}); }), HasSubstr("predictor"));
 }

@@ -4,29 +4,10 @@
 
 #include <cmath>
 
-#include "predictor/ridge_ensemble.h"
+#include "predictor/adapted.h"
+#include "predictor/gaussian_process.h"
 
 namespace oqat::search {
-namespace {
-
-class RidgePredictor : public Predictor {
- public:
-  explicit RidgePredictor(const space::SearchSpace& space) : ensemble_(space) {}
-  void Fit(std::span<const space::Architecture> architectures, std::span<const double> targets,
-           RandomStream& random) override {
-    ensemble_.Fit(architectures, targets, random);
-  }
-  void Predict(std::span<const space::Architecture> architectures, std::span<double> mean,
-               std::span<double> stddev) const override {
-    ensemble_.Predict(architectures, mean, stddev);
-  }
-
- private:
-  predictor::RidgeEnsemble ensemble_;
-};
-
-}  // namespace
-
 double SyntheticTop1(const space::SearchSpace& space, const space::Architecture& a) {
   double quality = 0.4 * a.resolution / space.max_resolution() + 0.25 * (a.bits - 2);
   for (int i = 0; i < space.num_blocks(); ++i) {
@@ -51,8 +32,10 @@ space::SearchSpace TinySpace() {
   return space;
 }
 
-PredictorFactory RidgeFactory(const space::SearchSpace& space) {
-  return [space] { return std::make_unique<RidgePredictor>(space); };
+PredictorFactory GaussianFactory(const space::SearchSpace& space) {
+  return [space] {
+    return std::make_unique<predictor::Adapted<Predictor, predictor::GaussianProcess>>(space);
+  };
 }
 
 History VisibleHistory(const SearchRequest& request, const std::vector<Measured>& all, int round) {
@@ -69,7 +52,7 @@ History VisibleHistory(const SearchRequest& request, const std::vector<Measured>
 
 std::vector<Measured> Simulate(const space::SearchSpace& space, const SearchRequest& request,
                                int fail_every) {
-  const std::unique_ptr<Strategy> strategy = MakeStrategy(space, request, RidgeFactory(space));
+  const std::unique_ptr<Strategy> strategy = MakeStrategy(space, request, GaussianFactory(space));
   std::vector<Measured> all;
   std::set<space::Architecture> proposed;
   for (int round = 0; round < NumRounds(request); ++round) {

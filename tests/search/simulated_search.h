@@ -21,8 +21,8 @@ double SyntheticTop1(const space::SearchSpace& space, const space::Architecture&
 /// A space of four sub-networks per resolution and bit width: 8 in all.
 space::SearchSpace TinySpace();
 
-/// RidgeEnsemble behind the Predictor interface, as the coordinator does it.
-PredictorFactory RidgeFactory(const space::SearchSpace& space);
+/// GaussianProcess behind the Predictor interface, as the coordinator does it.
+PredictorFactory GaussianFactory(const space::SearchSpace& space);
 
 /// Runs a whole search as a coordinator would, with the request's lag, and measures by
 /// SyntheticTop1. Every `fail_every`-th candidate fails (0: none). Fails the test if a proposal is

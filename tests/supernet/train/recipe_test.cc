@@ -141,6 +141,7 @@ TEST(Recipe, BadFieldsAreNamed) {
                                  "step_initialization=max",
                                  "step_sizes=many",
                                  "largest_subnet=false",
+                                 "only=r32-b4-k3e2",
                                  "distillation=teacher",
                                  "elastic_from.kernel=2",
                                  "resolution_sampling=none",

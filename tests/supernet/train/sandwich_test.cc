@@ -30,6 +30,16 @@ TEST(Sandwich, IsLargestSmallestAndRandomOnesAtOneResolution) {
   EXPECT_EQ(resolutions.size(), Space().resolutions.size());
 }
 
+TEST(Sandwich, IsOneArchitectureAtTheStagesBitsIfThatIsAskedFor) {
+  Recipe recipe;
+  recipe.only = "r28-b4-k3e4.k5e2-k3e3-k7e4-k5e4.k5e4.k3e2";
+  const auto subnets = PlanStep(recipe, Space(), 2, 1, 5, 0);
+  ASSERT_EQ(subnets.size(), 1u);
+  EXPECT_EQ(subnets[0].role, SubnetRole::kLargest);
+  EXPECT_EQ(space::ToKey(Space(), subnets[0].architecture),
+            "r28-b2-k3e4.k5e2-k3e3-k7e4-k5e4.k5e4.k3e2");
+}
+
 TEST(Sandwich, IsAFunctionOfSeedBitsAndStep) {
   const Recipe recipe;
   const auto key = [&](int bits, std::uint64_t seed, std::int64_t step) {

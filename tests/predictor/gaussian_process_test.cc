@@ -1,4 +1,4 @@
-#include "predictor/ridge_ensemble.h"
+#include "predictor/gaussian_process.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "predictor/cholesky.h"
-#include "predictor/kendall.h"
+#include "predictor/covariance_sums.h"
 
 namespace oqat::predictor {
 namespace {
@@ -44,11 +44,23 @@ struct Output {
   std::vector<double> mean, stddev;
 };
 
-Output PredictAll(const RidgeEnsemble& model, const std::vector<Architecture>& architectures) {
+Output PredictAll(const GaussianProcess& model, const std::vector<Architecture>& architectures) {
   Output output{std::vector<double>(architectures.size()),
                 std::vector<double>(architectures.size())};
   model.Predict(architectures, output.mean, output.stddev);
   return output;
+}
+
+// Kendall's tau by counting pairs.
+double Tau(const std::vector<double>& a, const std::vector<double>& b) {
+  double score = 0, pairs = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j, ++pairs) {
+      const double product = (a[i] - a[j]) * (b[i] - b[j]);
+      score += product > 0 ? 1 : product < 0 ? -1 : 0;
+    }
+  }
+  return score / pairs;
 }
 
 TEST(FeatureEncoder, IsZeroWhereBlocksAreSkipped) {
@@ -68,14 +80,13 @@ TEST(FeatureEncoder, IsZeroWhereBlocksAreSkipped) {
   EXPECT_NE(smallest, largest);
 }
 
-TEST(RidgeEnsemble, RanksWhatItHasNotSeen) {
-  RidgeEnsemble model(Space());
+TEST(GaussianProcess, RanksWhatItHasNotSeen) {
+  GaussianProcess model(Space());
   const Sample train = Draw(200, 1, 0.005), test = Draw(200, 2);
   RandomStream random(3);
   model.Fit(train.architectures, train.targets, random);
   const Output output = PredictAll(model, test.architectures);
-  EXPECT_GT(KendallTau(output.mean, test.targets), 0.9);
-  EXPECT_GT(model.lambda(), 0);
+  EXPECT_GT(Tau(output.mean, test.targets), 0.9);
   int within = 0;
   for (std::size_t i = 0; i < test.targets.size(); ++i) {
     EXPECT_GT(output.stddev[i], 0);
@@ -84,28 +95,61 @@ TEST(RidgeEnsemble, RanksWhatItHasNotSeen) {
   EXPECT_GT(within, 180);
 }
 
-TEST(RidgeEnsemble, LearnsFromFewMoreThanTheMean) {
-  RidgeEnsemble model(Space());
+TEST(GaussianProcess, LearnsFromFewMoreThanTheMean) {
+  GaussianProcess model(Space());
   const Sample train = Draw(16, 4), test = Draw(200, 5);
   RandomStream random(6);
   model.Fit(train.architectures, train.targets, random);
-  EXPECT_GT(KendallTau(PredictAll(model, test.architectures).mean, test.targets), 0.5);
+  EXPECT_GT(Tau(PredictAll(model, test.architectures).mean, test.targets), 0.5);
 }
 
-TEST(RidgeEnsemble, NoiseRaisesUncertaintyAndLambda) {
-  RidgeEnsemble clean(Space()), noisy(Space());
+TEST(GaussianProcess, NoiseRaisesUncertainty) {
+  GaussianProcess clean(Space()), noisy(Space());
   const Sample a = Draw(100, 7), b = Draw(100, 7, 0.2);
   RandomStream random_a(8), random_b(8);
   clean.Fit(a.architectures, a.targets, random_a);
   noisy.Fit(b.architectures, b.targets, random_b);
-  EXPECT_GT(noisy.lambda(), clean.lambda());
   EXPECT_GT(PredictAll(noisy, a.architectures).stddev[0],
-            PredictAll(clean, a.architectures).stddev[0]);
+            2 * PredictAll(clean, a.architectures).stddev[0]);
 }
 
-TEST(RidgeEnsemble, IsBitIdenticalFromRunToRun) {
+TEST(GaussianProcess, IsSurestWhereItHasMeasured) {
+  GaussianProcess model(Space());
+  const Sample train = Draw(60, 20), test = Draw(200, 21);
+  RandomStream random(22);
+  model.Fit(train.architectures, train.targets, random);
+  const auto mean_of = [](const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  };
+  EXPECT_LT(mean_of(PredictAll(model, train.architectures).stddev),
+            mean_of(PredictAll(model, test.architectures).stddev));
+}
+
+TEST(GaussianProcess, MeansAloneAreTheSame) {
+  GaussianProcess model(Space());
+  const Sample train = Draw(60, 23), test = Draw(50, 24);
+  RandomStream random(25);
+  model.Fit(train.architectures, train.targets, random);
+  std::vector<double> mean(50);
+  model.Predict(test.architectures, mean, {});
+  EXPECT_EQ(mean, PredictAll(model, test.architectures).mean);
+}
+
+TEST(GaussianProcess, UsesTheLastThousand) {
+  GaussianProcess all(Space()), last(Space());
+  Sample train = Draw(1100, 26);
+  RandomStream a(27), b(27);
+  all.Fit(train.architectures, train.targets, a);
+  train.architectures.erase(train.architectures.begin(), train.architectures.begin() + 100);
+  train.targets.erase(train.targets.begin(), train.targets.begin() + 100);
+  last.Fit(train.architectures, train.targets, b);
+  const Sample test = Draw(20, 28);
+  EXPECT_EQ(PredictAll(all, test.architectures).mean, PredictAll(last, test.architectures).mean);
+}
+
+TEST(GaussianProcess, IsBitIdenticalFromRunToRun) {
   const Sample train = Draw(120, 9, 0.01), test = Draw(50, 10);
-  RidgeEnsemble first(Space()), second(Space());
+  GaussianProcess first(Space()), second(Space());
   RandomStream a(11), b(11);
   first.Fit(train.architectures, train.targets, a);
   // Refitting forgets what came before.
@@ -119,8 +163,8 @@ TEST(RidgeEnsemble, IsBitIdenticalFromRunToRun) {
             PredictAll(second, test.architectures).stddev);
 }
 
-TEST(RidgeEnsemble, SurvivesDegenerateSamples) {
-  RidgeEnsemble model(Space());
+TEST(GaussianProcess, SurvivesDegenerateSamples) {
+  GaussianProcess model(Space());
   RandomStream random(13);
   const Sample test = Draw(20, 14);
   const Architecture smallest = space::Smallest(Space(), 2);
@@ -136,8 +180,8 @@ TEST(RidgeEnsemble, SurvivesDegenerateSamples) {
     EXPECT_NEAR(mean, 0.25, 1e-12);
 }
 
-TEST(RidgeEnsemble, RefusesBadInput) {
-  RidgeEnsemble model(Space());
+TEST(GaussianProcess, RefusesBadInput) {
+  GaussianProcess model(Space());
   RandomStream random(15);
   const Sample train = Draw(10, 16);
   std::vector<double> mean(10), stddev(10), few(9);
@@ -150,8 +194,35 @@ TEST(RidgeEnsemble, RefusesBadInput) {
   model.Fit(train.architectures, train.targets, random);
   EXPECT_THROW(model.Predict(train.architectures, few, stddev), Error);
   EXPECT_THROW(model.Predict(train.architectures, mean, few), Error);
-  EXPECT_THROW(RidgeEnsemble(Space(), {.members = 0}), Error);
-  EXPECT_THROW(RidgeEnsemble(Space(), {.members = 65}), Error);
+}
+
+TEST(CovarianceSums, AgreeWithTheFormula) {
+  RandomStream random(30);
+  const std::vector<std::vector<double>> places{{0, 0.5, 1}, {0.5}, {0, 1, 0.5}, {0, 1}};
+  const std::vector<double> inverse_scale{0.3, 2, 1.5, 40};
+  constexpr std::size_t kSamples = 75;
+  std::vector<double> samples, weights;
+  for (std::size_t i = 0; i < kSamples; ++i) {
+    for (const auto& choices : places) samples.push_back(random.Choose(choices));
+    weights.push_back(random.Normal());
+  }
+  std::vector<const float*> rows;
+  const CovarianceSums sums(places, samples, inverse_scale, weights);
+  for (std::uint8_t first = 0; first < 3; ++first) {
+    for (std::uint8_t last = 0; last < 2; ++last) {
+      const std::uint8_t values[] = {first, 0, 2, last};
+      double expected = 0;
+      for (std::size_t i = 0; i < kSamples; ++i) {
+        double distance = 0;
+        for (std::size_t g = 0; g < 4; ++g) {
+          const double d = samples[4 * i + g] - places[g][values[g]];
+          distance += inverse_scale[g] * d * d;
+        }
+        expected += weights[i] * std::exp(-distance);
+      }
+      EXPECT_NEAR(sums.Sum(values, rows), expected, 1e-5);
+    }
+  }
 }
 
 TEST(CholeskyFactor, SolvesRandomSystems) {

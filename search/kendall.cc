@@ -1,4 +1,4 @@
-#include "predictor/kendall.h"
+#include "search/kendall.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace oqat::predictor {
+namespace oqat::search {
 namespace {
 
 // Pairs out of order, counted while merge-sorting values[begin, end).
@@ -81,4 +81,4 @@ double KendallTau(std::span<const double> a, std::span<const double> b) {
                                        std::sqrt(static_cast<double>(pairs - ties_b)));
 }
 
-}  // namespace oqat::predictor
+}  // namespace oqat::search

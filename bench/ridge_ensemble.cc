@@ -1,4 +1,4 @@
-#include "predictor/ridge_ensemble.h"
+#include "bench/ridge_ensemble.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,17 +8,13 @@
 #include "base/error.h"
 #include "predictor/cholesky.h"
 
-namespace oqat::predictor {
+namespace oqat::bench {
 namespace {
+
+using predictor::Cholesky;
 
 // Relative to the sample count, so that the choice means the same for few and for many.
 constexpr double kLambdas[] = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0};
-
-void CheckLengths(std::string_view what, std::size_t got, std::size_t expected) {
-  if (got != expected) {
-    throw InvalidField(what, std::to_string(got) + " values", std::to_string(expected));
-  }
-}
 
 // A weighted least-squares problem around its own weighted mean, so that the intercept is free.
 struct Problem {
@@ -99,31 +95,13 @@ void RidgeEnsemble::Fit(std::span<const space::Architecture> architectures,
                         std::span<const double> targets, RandomStream& random) {
   const std::size_t n = architectures.size();
   const auto p = static_cast<std::size_t>(encoder_.size());
-  if (n == 0) throw InvalidField("architectures", "0 samples", "at least one");
-  CheckLengths("targets", targets.size(), n);
-  for (const double target : targets) {
-    if (!std::isfinite(target)) throw InvalidField("targets", std::to_string(target), "finite");
-  }
+  predictor::CheckSamples(architectures, targets);
 
   std::vector<double> x(n * p);
   for (std::size_t i = 0; i < n; ++i) {
     encoder_.Encode(architectures[i], std::span(x).subspan(i * p, p));
   }
-  center_.assign(p, 0.0);
-  scale_.assign(p, 0.0);
-  for (std::size_t j = 0; j < p; ++j) {
-    double mean = 0, variance = 0;
-    for (std::size_t i = 0; i < n; ++i) mean += x[i * p + j];
-    mean /= static_cast<double>(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      variance += (x[i * p + j] - mean) * (x[i * p + j] - mean);
-    }
-    variance /= static_cast<double>(n);
-    center_[j] = mean;
-    // A feature that never varied here says nothing: it is switched off.
-    scale_[j] = variance > 1e-12 ? 1.0 / std::sqrt(variance) : 0.0;
-    for (std::size_t i = 0; i < n; ++i) x[i * p + j] = (x[i * p + j] - mean) * scale_[j];
-  }
+  predictor::Standardize(x, n, center_, scale_);
 
   const Problem full = MakeProblem(x, targets, std::vector<double>(n, 1.0), p);
   const auto samples = static_cast<double>(n);
@@ -154,8 +132,7 @@ void RidgeEnsemble::Predict(std::span<const space::Architecture> architectures,
   if (weights_.empty()) {
     throw Error(Code::kFailedPrecondition, "predictor: is not fitted; call Fit before Predict");
   }
-  CheckLengths("mean", mean.size(), architectures.size());
-  CheckLengths("stddev", stddev.size(), architectures.size());
+  predictor::CheckOutputs(architectures, mean, stddev);
   const auto p = static_cast<std::size_t>(encoder_.size());
   std::vector<double> row(p), outputs(weights_.size());
   for (std::size_t i = 0; i < architectures.size(); ++i) {
@@ -169,6 +146,7 @@ void RidgeEnsemble::Predict(std::span<const space::Architecture> architectures,
       sum += output;
     }
     mean[i] = sum / static_cast<double>(weights_.size());
+    if (stddev.empty()) continue;
     double variance = 0;
     for (const double output : outputs) variance += (output - mean[i]) * (output - mean[i]);
     variance /= static_cast<double>(weights_.size());
@@ -176,4 +154,4 @@ void RidgeEnsemble::Predict(std::span<const space::Architecture> architectures,
   }
 }
 
-}  // namespace oqat::predictor
+}  // namespace oqat::bench

@@ -1,4 +1,4 @@
-#include "predictor/kendall.h"
+#include "search/kendall.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/random.h"
 
-namespace oqat::predictor {
+namespace oqat::search {
 namespace {
 
 double TauByPairs(const std::vector<double>& a, const std::vector<double>& b) {
@@ -61,4 +61,4 @@ TEST(KendallTau, RefusesUnequalLengthsAndNaN) {
 }
 
 }  // namespace
-}  // namespace oqat::predictor
+}  // namespace oqat::search
