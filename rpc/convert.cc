@@ -65,6 +65,9 @@ v1::SearchSpec ToProto(const SearchSpecParts& parts) {
     *message.add_constraints() = ToProto(constraint);
   }
   message.mutable_bits()->Add(request.bits.begin(), request.bits.end());
+  for (const std::string& id : request.warm_start) message.add_warm_start(SearchName(id));
+  message.set_stop_after_stagnant_rounds(request.stop_after_stagnant_rounds);
+  message.set_max_seconds(request.max_seconds);
   message.set_calibration_images(parts.measurement.calibration_images);
   message.set_search_images(parts.measurement.search_images);
   message.set_engine(parts.measurement.engine);
@@ -98,6 +101,12 @@ SearchSpecParts FromProto(const v1::SearchSpec& message, std::string_view field)
     request.constraints.push_back(parsed);
   }
   request.bits.assign(message.bits().begin(), message.bits().end());
+  for (int i = 0; i < message.warm_start_size(); ++i) {
+    request.warm_start.push_back(
+        ParseSearchName(message.warm_start(i), path + ".warm_start[" + std::to_string(i) + "]"));
+  }
+  request.stop_after_stagnant_rounds = message.stop_after_stagnant_rounds();
+  request.max_seconds = message.max_seconds();
   parts.measurement.calibration_images = message.calibration_images();
   parts.measurement.search_images = message.search_images();
   if (!message.engine().empty()) parts.measurement.engine = message.engine();

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "search/history.h"
 
 namespace oqat::rpc {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr std::string_view kModels = "models/";
 constexpr std::string_view kSearches = "searches/";
 constexpr std::string_view kEvaluations = "/evaluations/";
+constexpr std::string_view kWarm = "warm";
 
 bool IsId(std::string_view id) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -48,8 +50,9 @@ std::string ModelName(std::string_view id) { return std::string(kModels).append(
 std::string SearchName(std::string_view id) { return std::string(kSearches).append(id); }
 
 std::string EvaluationNameText(const EvaluationName& name) {
-  return SearchName(name.search).append(kEvaluations) + std::to_string(name.round) + "-" +
-         std::to_string(name.index);
+  return SearchName(name.search).append(kEvaluations) +
+         (name.round == search::kWarmRound ? std::string(kWarm) : std::to_string(name.round)) +
+         "-" + std::to_string(name.index);
 }
 
 std::string ParseModelName(std::string_view name, std::string_view field) {
@@ -67,9 +70,10 @@ EvaluationName ParseEvaluationName(std::string_view name, std::string_view field
     const std::size_t dash = leaf.find('-');
     if (dash != std::string_view::npos) {
       EvaluationName result;
-      result.round = ParseNumber(leaf.substr(0, dash));
+      const bool warm = leaf.substr(0, dash) == kWarm;
+      result.round = warm ? search::kWarmRound : ParseNumber(leaf.substr(0, dash));
       result.index = ParseNumber(leaf.substr(dash + 1));
-      if (result.round >= 0 && result.index >= 0) {
+      if ((warm || result.round >= 0) && result.index >= 0) {
         result.search = ParseName(kSearches, name.substr(0, middle), field);
         return result;
       }

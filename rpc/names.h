@@ -4,7 +4,7 @@
 #include <string_view>
 
 // The one parser of resource names: models/{model}, searches/{search},
-// searches/{search}/evaluations/{round}-{index}. Ids are [a-z0-9][a-z0-9-]{0,62}. All parsers
+// searches/{search}/evaluations/{round}-{index}, "warm" being the round of what was known before. Ids are [a-z0-9][a-z0-9-]{0,62}. All parsers
 // throw Error INVALID_ARGUMENT "FIELD: got ...; allowed: ...".
 namespace oqat::rpc {
 

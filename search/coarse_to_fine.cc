@@ -26,8 +26,12 @@ std::vector<space::Architecture> CoarseToFineStrategy::Propose(const History& hi
   RankAndSort(best);
   std::erase_if(best, [](const Individual& individual) { return individual.rank > 0; });
 
+  // What earlier searches measured counts as coarse sampling.
+  const auto warm = std::count_if(history.measured.begin(), history.measured.end(),
+                                  [](const Measured& m) { return m.round == kWarmRound; });
   const double spent =
-      static_cast<double>(round) * request_.round_size / std::max(1, request_.evaluations);
+      (static_cast<double>(round) * request_.round_size + static_cast<double>(warm)) /
+      (static_cast<double>(warm) + request_.evaluations);
   if (spent < kCoarseShare || best.empty()) return Coarse(candidates, round, count, random);
 
   const double left = (1 - spent) / (1 - kCoarseShare);

@@ -6,6 +6,7 @@
 
 #include "search/history.h"
 #include "search/request.h"
+#include "search/stagnation.h"
 #include "space/search_space.h"
 
 namespace oqat::search {
@@ -25,6 +26,7 @@ struct RoundReport {
   /// Kendall's tau of the round's predicted and measured values; the caller has it from
   /// PredictRound and KendallTau. Empty where nothing was predicted.
   std::optional<double> predictor_tau;
+  Stagnation stagnation;
 };
 
 /// Dominated volume in the unit cube, comparable over the rounds of a search and over searches
@@ -38,9 +40,11 @@ struct RoundReport {
 double FrontHypervolume(const space::SearchSpace& space, const SearchRequest& request,
                         std::span<const Measured> front);
 
-/// The report over `measured`, all evaluations of rounds <= `round`.
+/// The report over `measured`, all evaluations of rounds <= `round`; `before` is that of the report
+/// on the round before it.
 RoundReport ReportRound(const space::SearchSpace& space, const SearchRequest& request,
                         std::span<const Measured> measured, int round,
-                        std::optional<double> predictor_tau = std::nullopt);
+                        std::optional<double> predictor_tau = std::nullopt,
+                        const Stagnation& before = {});
 
 }  // namespace oqat::search

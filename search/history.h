@@ -7,9 +7,12 @@
 
 namespace oqat::search {
 
+/// Precedes all rounds: what a search with a warm start knew before its first one.
+inline constexpr int kWarmRound = -1;
+
 /// One candidate that was evaluated, or that was given up after failing too often.
 struct Measured {
-  int round = 0;
+  int round = 0;  ///< kWarmRound for what earlier searches measured
   int index = 0;  ///< within the round
   space::Architecture architecture;
   space::MetricValues metrics;  ///< costs and measured metrics; may be empty if failed

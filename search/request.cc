@@ -108,6 +108,19 @@ void CheckBits(const space::SearchSpace& space, const std::vector<int>& bits) {
   }
 }
 
+void CheckWarmStart(const std::vector<std::string>& ids) {
+  if (ids.size() > kMaxWarmStarts) {
+    throw InvalidField("warm_start", std::to_string(ids.size()) + " searches",
+                       "0 to " + std::to_string(kMaxWarmStarts));
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i].empty()) throw InvalidField(Indexed("warm_start", i), "nothing", "a search's id");
+    if (std::count(ids.begin(), ids.end(), ids[i]) > 1) {
+      throw InvalidField(Indexed("warm_start", i), ids[i], "each search at most once");
+    }
+  }
+}
+
 Objective ObjectiveFromJson(const Json& json, const std::string& path) {
   JsonReader reader(json, path);
   Objective objective;
@@ -142,6 +155,22 @@ std::vector<Item> ListFromJson(JsonReader& reader, const std::string& field,
   return items;
 }
 
+std::vector<std::string> StringsFromJson(JsonReader& reader, const std::string& field) {
+  std::vector<std::string> texts;
+  const Json& list = reader.Get(field);
+  if (!list.is_array()) {
+    throw InvalidField(reader.PathOf(field), list.type_name(), "an array of strings");
+  }
+  for (const Json& item : list) {
+    if (!item.is_string()) {
+      throw InvalidField(reader.PathOf(field) + "[" + std::to_string(texts.size()) + "]",
+                         item.type_name(), "a string");
+    }
+    texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
 }  // namespace
 
 const std::vector<std::string>& StrategyNames() {
@@ -167,6 +196,9 @@ void CheckRequest(const space::SearchSpace& space, const SearchRequest& request)
   }
   CheckConstraints(request.constraints);
   CheckBits(space, request.bits);
+  CheckWarmStart(request.warm_start);
+  CheckInt("stop_after_stagnant_rounds", request.stop_after_stagnant_rounds, 0, kMaxEvaluations);
+  CheckInt("max_seconds", request.max_seconds, 0, kMaxSeconds);
 }
 
 Json RequestToJson(const SearchRequest& request) {
@@ -189,7 +221,10 @@ Json RequestToJson(const SearchRequest& request) {
           {"lag", request.lag},
           {"objectives", std::move(objectives)},
           {"constraints", std::move(constraints)},
-          {"bits", request.bits}};
+          {"bits", request.bits},
+          {"warm_start", request.warm_start},
+          {"stop_after_stagnant_rounds", request.stop_after_stagnant_rounds},
+          {"max_seconds", request.max_seconds}};
 }
 
 SearchRequest RequestFromJson(const Json& json, const std::string& path) {
@@ -217,6 +252,10 @@ SearchRequest RequestFromJson(const Json& json, const std::string& path) {
     request.constraints = ListFromJson(reader, "constraints", ConstraintFromJson);
   }
   if (reader.Has("bits")) request.bits = reader.IntList("bits", kLow, kHigh);
+  if (reader.Has("warm_start")) request.warm_start = StringsFromJson(reader, "warm_start");
+  request.stop_after_stagnant_rounds =
+      static_cast<int>(reader.Int("stop_after_stagnant_rounds", kLow, kHigh, 0));
+  request.max_seconds = static_cast<int>(reader.Int("max_seconds", kLow, kHigh, 0));
   reader.Finish();
   return request;
 }

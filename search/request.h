@@ -36,8 +36,11 @@ inline constexpr int kMaxLag = 8;
 inline constexpr int kMaxObjectives = 5;
 inline constexpr int kLeastNsga3Objectives = 3;
 inline constexpr int kMaxConstraints = 16;
+inline constexpr int kMaxWarmStarts = 16;
+inline constexpr int kMaxSeconds = 366 * 86'400;
 
-/// What a user asks for. Together with the model it determines the whole search.
+/// What a user asks for. Together with the model and the searches of `warm_start` it determines the
+/// whole search, unless `max_seconds` ends it.
 struct SearchRequest {
   std::string strategy = "predictor_nsga2";
   std::uint64_t seed = 0;
@@ -47,7 +50,10 @@ struct SearchRequest {
   std::vector<Objective> objectives = {{space::Metric::kTop1, true},
                                        {space::Metric::kBitops, false}};
   std::vector<Constraint> constraints;
-  std::vector<int> bits;  ///< the bit widths to search; empty: all of the space
+  std::vector<int> bits;                ///< the bit widths to search; empty: all of the space
+  std::vector<std::string> warm_start;  ///< ids of ended searches: what they measured is known
+  int stop_after_stagnant_rounds = 0;   ///< rounds without growth of the hypervolume; 0: never
+  int max_seconds = 0;                  ///< from its start, then no further round; 0: no limit
 
   bool operator==(const SearchRequest&) const = default;
 };
@@ -66,7 +72,8 @@ void CheckReachable(const space::SearchSpace& space, const SearchRequest& reques
 
 /// {"strategy":..,"seed":..,"evaluations":..,"round_size":..,"lag":..,
 ///  "objectives":[{"metric":"top1","maximize":true},..],
-///  "constraints":[{"metric":"bitops","max":1e9},..],"bits":[4,3,2]}
+///  "constraints":[{"metric":"bitops","max":1e9},..],"bits":[4,3,2],"warm_start":["first",..],
+///  "stop_after_stagnant_rounds":..,"max_seconds":..}
 Json RequestToJson(const SearchRequest& request);
 
 /// Strict: unknown fields are refused, `evaluations` is required, the others have the defaults

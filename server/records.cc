@@ -106,11 +106,16 @@ std::string OutcomeToJson(const Outcome& outcome) {
   if (outcome.report) {
     json["report"] = {{"round", outcome.report->round},
                       {"hypervolume", outcome.report->hypervolume},
-                      {"front_size", outcome.report->front_size}};
+                      {"front_size", outcome.report->front_size},
+                      {"stagnation",
+                       {{"grown_round", outcome.report->stagnation.grown_round},
+                        {"grown_to", outcome.report->stagnation.grown_to},
+                        {"stopped_round", outcome.report->stagnation.stopped_round}}}};
     if (outcome.report->predictor_tau) {
       json["report"]["predictor_tau"] = *outcome.report->predictor_tau;
     }
   }
+  if (!outcome.stop_reason.empty()) json["stop_reason"] = outcome.stop_reason;
   return json.dump();
 }
 
@@ -132,8 +137,14 @@ Outcome OutcomeFromJson(const std::string& text) {
       if (stored.contains("predictor_tau")) {
         report.predictor_tau = stored.at("predictor_tau").get<double>();
       }
+      if (stored.contains("stagnation")) {
+        const Json& rest = stored.at("stagnation");
+        report.stagnation = {rest.at("grown_round").get<int>(), rest.at("grown_to").get<double>(),
+                             rest.at("stopped_round").get<int>()};
+      }
       outcome.report = report;
     }
+    outcome.stop_reason = json.value("stop_reason", "");
     return outcome;
   });
 }

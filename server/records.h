@@ -42,6 +42,7 @@ struct Outcome {
   std::int64_t start_time_ms = 0;
   SearchCounts counts;
   std::optional<search::RoundReport> report;
+  std::string stop_reason;  ///< SearchRun::StopReason of a search that has ended
 };
 std::string OutcomeToJson(const Outcome& outcome);
 Outcome OutcomeFromJson(const std::string& text);  ///< of an empty text: nothing happened yet

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "rpc/names.h"
+#include "server/warm_start.h"
 
 namespace oqat::server {
 namespace {
@@ -127,19 +128,28 @@ void SearchManager::Insert(const CreateSearchParams& params,
   record.outcome_json = OutcomeToJson({});
   entry->run = std::make_unique<SearchRun>(record.id, params.spec, model);
   const auto event = NewEvent(record.id, "created", {"created for model " + params.model});
+  const auto warm = std::make_shared<WarmStart>();
   // The id of the search: this one's, or that of a twin with the same request id.
   store_.Call<std::string>(
-      [record, event](storage::Store& store) {
+      [record, event, warm, run = entry->run.get()](storage::Store& store) {
         if (const auto twin = store.GetSearchByRequestId(record.request_id)) return twin->id;
         store.InsertSearch(record);
         store.AppendEvent(event);
+        *warm = {};
+        if (!run->spec().request.warm_start.empty()) {
+          *warm = ReadWarmStart(store, *run);
+          store.InsertRound(warm->round);
+          for (const auto& result : warm->results) store.RecordResult(result);
+        }
         return record.id;
       },
-      [this, entry, done, model_name = params.model](const std::optional<Error>& error,
-                                                     const std::string& id) {
+      [this, entry, done, warm, model_name = params.model](const std::optional<Error>& error,
+                                                           const std::string& id) {
         creating_.erase(creating_.find(model_name));
         if (error) return done(error, {});
         if (id != entry->record.id || entries_.contains(id)) return Get(id, done);
+        if (!warm->results.empty()) entry->run->AddRound(warm->round);
+        for (const auto& result : warm->results) entry->run->SetResult(result);
         entries_[id] = entry;
         spdlog::info("search {} created: model {}, {} evaluations, {}", id, model_name,
                      entry->run->spec().request.evaluations, entry->run->spec().request.strategy);

@@ -83,7 +83,10 @@ SearchView SearchManager::ViewOf(const Entry& entry) const {
   view.report = entry.outcome.report;
   view.in_flight = workers_.InFlight(view.id);
   view.connected_workers = workers_.connected(NeedsOf(view.spec));
-  if (HasEnded(view.state)) return view;
+  if (HasEnded(view.state)) {
+    view.note = entry.outcome.stop_reason;
+    return view;
+  }
   if (!storage_trouble_.empty()) {
     view.note = "results cannot be stored, trying again: " + storage_trouble_;
   } else if (view.state == SearchState::kPaused) {
@@ -100,7 +103,7 @@ TrialView SearchManager::TrialOf(const Entry& entry, int round, int index) const
   if (view.trial.metrics.contains(space::Metric::kLatencyMs)) {
     view.cpu = entry.run->spec().measurement.cpu;
   }
-  if (!entry.run->rounds()[static_cast<std::size_t>(round)].final) {
+  if (round == search::kWarmRound || !entry.run->rounds()[static_cast<std::size_t>(round)].final) {
     view.test_metrics = entry.run->TestMetrics(view.trial.architecture_key);
   }
   return view;
@@ -179,8 +182,11 @@ void SearchManager::Trials(const std::string& id, std::pair<int, int> after, std
     if (error) return done(error, {});
     std::vector<TrialView> views;
     const auto& rounds = entry->run->rounds();
-    for (int r = std::max(after.first, 0); r < static_cast<int>(rounds.size()); ++r) {
-      const int count = static_cast<int>(rounds[static_cast<std::size_t>(r)].trials.size());
+    for (int r = std::max(after.first, search::kWarmRound); r < static_cast<int>(rounds.size());
+         ++r) {
+      const SearchRun::Round& round =
+          r == search::kWarmRound ? entry->run->warm() : rounds[static_cast<std::size_t>(r)];
+      const int count = static_cast<int>(round.trials.size());
       for (int i = r == after.first ? after.second + 1 : 0; i < count && views.size() < limit;
            ++i) {
         views.push_back(TrialOf(*entry, r, i));

@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "search/kendall.h"
 #include "predictor/adapted.h"
 #include "predictor/gaussian_process.h"
 #include "search/early_stop.h"
+#include "search/kendall.h"
 #include "server/records.h"
 
 namespace oqat::server {
@@ -18,54 +18,12 @@ namespace {
 
 constexpr std::int64_t kBatchSize = 100;
 constexpr int kKeyVersion = 2;  // one more whenever equal requests would measure something else
-constexpr const char* kSearchSplit = "search";
-constexpr const char* kTestSplit = "test";
 
 Error BadRecord(const std::string& search, const std::string& what) {
   return Error(Code::kDataLoss, "search " + search + " in the database: " + what);
 }
 
-void CheckImages(const char* field, std::int64_t asked, std::int64_t there) {
-  if (asked < 0 || asked > there) {
-    throw InvalidField(field, std::to_string(asked),
-                       "0 (all) to " + std::to_string(there) + ", what the evaluation set holds");
-  }
-}
-
 }  // namespace
-
-space::SearchSpace SearchableSpace(const artifacts::Model& model) {
-  space::SearchSpace space = model.space;
-  std::erase_if(space.bits, [&](int bits) {
-    return std::none_of(model.checkpoints.begin(), model.checkpoints.end(),
-                        [&](const auto& checkpoint) { return checkpoint.bits == bits; });
-  });
-  return space;
-}
-
-void CheckSpec(const ServedModel& model, const SearchSpec& spec) {
-  const space::SearchSpace space = SearchableSpace(model.model);
-  search::CheckRequest(space, spec.request);
-  search::CheckReachable(space, spec.request);
-  const space::Measurement& how = spec.measurement;
-  CheckImages("calibration_images", how.calibration_images, model.calibration_images);
-  CheckImages("search_images", how.search_images, model.search_images);
-  space::CheckEngine(how.engine, "engine");
-  if (how.early_stop) search::CheckEarlyStop(spec.request);
-  if (!spec.measures_latency()) {
-    if (!how.cpu.empty()) {
-      throw InvalidField("cpu", how.cpu, "nothing, where no objective or constraint is latency_ms");
-    }
-    return;
-  }
-  // LibTorch's time on a worker says nothing about the deployed integers.
-  if (how.engine != "int8") throw InvalidField("engine", how.engine, "int8, to measure latency_ms");
-  if (how.cpu.empty() || how.cpu.size() > WorkerPool::kMaxText) {
-    throw InvalidField("cpu", how.cpu.empty() ? "nothing" : "a longer text",
-                       "the processor to measure latency_ms on, as its workers name it, at most " +
-                           std::to_string(WorkerPool::kMaxText) + " bytes");
-  }
-}
 
 SearchRun::SearchRun(std::string id, SearchSpec spec, std::shared_ptr<const ServedModel> model)
     : id_(std::move(id)), spec_(std::move(spec)), model_(std::move(model)) {
@@ -119,8 +77,15 @@ storage::Round SearchRun::MakeRound(const Proposal& proposal, bool final) const 
   return round;
 }
 
+storage::Round SearchRun::WarmRound() const {
+  return {id_, search::kWarmRound, Json{{"split", kSearchSplit}}.dump(), {}};
+}
+
 void SearchRun::AddRound(const storage::Round& record) {
-  if (record.round != static_cast<std::int64_t>(rounds_.size()) || has_final()) {
+  const bool warm = record.round == search::kWarmRound;
+  const bool expected = warm ? rounds_.empty() && warm_.trials.empty()
+                             : record.round == static_cast<std::int64_t>(rounds_.size());
+  if (!expected || has_final()) {
     throw BadRecord(id_, "round " + std::to_string(record.round) + " is out of order");
   }
   Round round;
@@ -146,6 +111,10 @@ void SearchRun::AddRound(const storage::Round& record) {
     throw BadRecord(id_, "round " + std::to_string(record.round) + ": " + error.what());
   }
   round.open = static_cast<int>(round.trials.size());
+  if (warm) {
+    warm_ = std::move(round);
+    return;
+  }
   if (!round.final) proposed_ += round.open;
   rounds_.push_back(std::move(round));
 }
@@ -154,7 +123,8 @@ void SearchRun::SetResult(const storage::CandidateResult& result) {
   if (Find(static_cast<int>(result.round), static_cast<int>(result.index)) == nullptr) {
     throw BadRecord(id_, "a result belongs to no candidate");
   }
-  Round& round = rounds_[static_cast<std::size_t>(result.round)];
+  const bool warm = result.round == search::kWarmRound;
+  Round& round = warm ? warm_ : rounds_[static_cast<std::size_t>(result.round)];
   Trial& trial = round.trials[static_cast<std::size_t>(result.index)];
   if (trial.state != Trial::State::kOpen) return;
   const bool failed = result.state == kResultFailed;
@@ -169,7 +139,7 @@ void SearchRun::SetResult(const storage::CandidateResult& result) {
   trial.error = result.error;
   trial.seconds = static_cast<double>(result.duration_ms) / 1000;
   --round.open;
-  if (round.final) return;
+  if (round.final || warm) return;
   ++done_;
   failed_ += failed ? 1 : 0;
   cached_ += trial.cached ? 1 : 0;
@@ -181,8 +151,9 @@ void SearchRun::SetReport(const search::RoundReport& report) {
 }
 
 const Trial* SearchRun::Find(int round, int index) const {
-  if (round < 0 || round >= static_cast<int>(rounds_.size())) return nullptr;
-  const auto& trials = rounds_[static_cast<std::size_t>(round)].trials;
+  const bool warm = round == search::kWarmRound;
+  if (!warm && (round < 0 || round >= static_cast<int>(rounds_.size()))) return nullptr;
+  const auto& trials = warm ? warm_.trials : rounds_[static_cast<std::size_t>(round)].trials;
   if (index < 0 || index >= static_cast<int>(trials.size())) return nullptr;
   return &trials[static_cast<std::size_t>(index)];
 }
@@ -202,20 +173,45 @@ SearchRun::Step SearchRun::Next() const {
                   [](const Trial& trial) { return trial.state == Trial::State::kFailed; })) {
     return Step::kFail;
   }
-  // A round that came out empty says that the space has nothing more to offer.
-  const bool exhausted = next > 0 && rounds_[static_cast<std::size_t>(next - 1)].trials.empty();
-  const bool more = !has_final() && !exhausted && proposed_ < spec_.request.evaluations;
-  if (more && complete > next - spec_.request.lag) return Step::kPropose;
+  const search::SearchRequest& request = spec_.request;
+  const bool more = !has_final() && StopReason().empty() && !SpentOrExhausted();
+  // Where the hypervolume may end the search, rounds wait for reports, not only for measurements:
+  // which ones are proposed must not depend on who is faster.
+  const int settled = request.stop_after_stagnant_rounds > 0 ? reported_ : complete;
+  if (more && settled > next - request.lag) return Step::kPropose;
   if (reported_ < complete) return Step::kReport;
   if (more || complete < next) return Step::kWait;
   if (!has_final()) return Step::kProposeFinal;
   return rounds_.back().open == 0 ? Step::kSucceed : Step::kWait;
 }
 
+// A round that came out empty says that the space has nothing more to offer.
+bool SearchRun::SpentOrExhausted() const {
+  const int next = search_rounds();
+  return proposed_ >= spec_.request.evaluations ||
+         (next > 0 && rounds_[static_cast<std::size_t>(next - 1)].trials.empty());
+}
+
+std::string SearchRun::StopReason() const {
+  if (SpentOrExhausted()) return "";
+  const search::Stagnation rest = report_ ? report_->stagnation : search::Stagnation{};
+  if (search_rounds() >= search::MostRounds(spec_.request, rest)) {
+    return "stopped because the hypervolume stagnated: after round " +
+           std::to_string(rest.grown_round) + ", none of " +
+           std::to_string(spec_.request.stop_after_stagnant_rounds) + " made it grow by 0.1 %";
+  }
+  if (time_is_up_) {
+    return "stopped because max_seconds, " + std::to_string(spec_.request.max_seconds) +
+           ", were over";
+  }
+  return "";
+}
+
 std::vector<search::Measured> SearchRun::MeasuredBefore(int rounds) const {
   std::vector<search::Measured> measured;
-  for (int r = 0; r < std::min(rounds, search_rounds()); ++r) {
-    const auto& trials = rounds_[static_cast<std::size_t>(r)].trials;
+  for (int r = search::kWarmRound; r < std::min(rounds, search_rounds()); ++r) {
+    const Round& round = r == search::kWarmRound ? warm_ : rounds_[static_cast<std::size_t>(r)];
+    const auto& trials = round.trials;
     for (std::size_t i = 0; i < trials.size(); ++i) {
       if (trials[i].state == Trial::State::kOpen) continue;
       measured.push_back({r, static_cast<int>(i), trials[i].architecture, trials[i].metrics,
@@ -271,7 +267,9 @@ std::function<std::vector<search::Measured>()> SearchRun::FrontWork() const {
 
 std::function<search::RoundReport()> SearchRun::ReportWork() const {
   const int round = reported_;
-  return [plan = plan_, round, history = HistoryFor(round), measured = MeasuredBefore(round + 1)] {
+  const search::Stagnation before = report_ ? report_->stagnation : search::Stagnation{};
+  return [plan = plan_, round, before, history = HistoryFor(round),
+          measured = MeasuredBefore(round + 1)] {
     // The predictor is judged on the first measured objective, before it learns this round.
     std::optional<double> tau;
     const auto& objectives = plan->request.objectives;
@@ -290,7 +288,7 @@ std::function<search::RoundReport()> SearchRun::ReportWork() const {
           plan->space, plan->request, plan->factory, history, round, judged->metric, architectures);
       if (!predicted.empty()) tau = search::KendallTau(predicted, values);
     }
-    return search::ReportRound(plan->space, plan->request, measured, round, tau);
+    return search::ReportRound(plan->space, plan->request, measured, round, tau, before);
   };
 }
 

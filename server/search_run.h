@@ -14,28 +14,16 @@
 #include "search/predictor.h"
 #include "search/request.h"
 #include "search/strategy.h"
+#include "server/search_spec.h"
 #include "server/served_model.h"
 #include "server/worker_pool.h"
-#include "space/measurement.h"
 #include "storage/store.h"
 
 namespace oqat::server {
 
-/// A request, and how its candidates are measured.
-struct SearchSpec {
-  search::SearchRequest request;
-  space::Measurement measurement;
-
-  bool measures_latency() const { return search::Mentions(request, space::Metric::kLatencyMs); }
-
-  bool operator==(const SearchSpec&) const = default;
-};
-
-/// The model's space with the bit widths it has checkpoints for: what a search of it may use.
-space::SearchSpace SearchableSpace(const artifacts::Model& model);
-
-/// Throws Error INVALID_ARGUMENT naming the field under "spec".
-void CheckSpec(const ServedModel& model, const SearchSpec& spec);
+// storage::Candidate.split
+inline constexpr const char* kSearchSplit = "search";
+inline constexpr const char* kTestSplit = "test";
 
 /// One candidate and what became of it.
 struct Trial {
@@ -93,14 +81,23 @@ class SearchRun {
   /// The record of the next round; AddRound takes it in once it is committed.
   storage::Round MakeRound(const Proposal& proposal, bool final) const;
 
-  /// Throws Error DATA_LOSS for records that MakeRound did not make, or out of order.
+  /// The record of what earlier searches measured, without candidates yet. Comes before all rounds.
+  storage::Round WarmRound() const;
+
+  /// Throws Error DATA_LOSS for records that were not made here, or out of order.
   void AddRound(const storage::Round& record);
   /// Throws Error DATA_LOSS.
   void SetResult(const storage::CandidateResult& result);
   void SetReport(const search::RoundReport& report);
 
+  /// From now on no further round is proposed. The clock is the caller's.
+  void SetTimeIsUp() { time_is_up_ = true; }
+
   Step Next() const;
+  /// What ends the search before its budget is spent, for people; empty: nothing does.
+  std::string StopReason() const;
   const Trial* Find(int round, int index) const;  ///< null if there is none
+  const Round& warm() const { return warm_; }     ///< what earlier searches measured
   LeaseOrder OrderOf(int round, int index) const;
 
   /// The proposal of the next round; empty when nothing is left to propose.
@@ -133,6 +130,7 @@ class SearchRun {
   };
 
   int CompleteRounds() const;
+  bool SpentOrExhausted() const;
   std::vector<search::Measured> MeasuredBefore(int rounds) const;
   search::History HistoryFor(int round) const;
   std::string EvaluationKey(const std::string& architecture_key, int bits, bool final,
@@ -143,7 +141,9 @@ class SearchRun {
   std::shared_ptr<const ServedModel> model_;
   std::string space_json_;
   std::shared_ptr<const Plan> plan_;
+  Round warm_;
   std::vector<Round> rounds_;
+  bool time_is_up_ = false;
   mutable int complete_ = 0;  // leading rounds of the search split without open trials
   int reported_ = 0;
   std::optional<search::RoundReport> report_;

@@ -100,12 +100,17 @@ void SearchManager::Advance(const EntryPtr& entry) {
   const bool running =
       entry->state == SearchState::kPending || entry->state == SearchState::kRunning;
   if (!running || entry->computing || entry->changing) return;
+  const std::int64_t limit = std::int64_t{1000} * entry->run->spec().request.max_seconds;
+  const std::int64_t start = entry->outcome.start_time_ms;
+  if (limit > 0 && start > 0 && clock_() - start >= limit) entry->run->SetTimeIsUp();
   switch (entry->run->Next()) {
     case SearchRun::Step::kWait: return;
     case SearchRun::Step::kPropose: return Propose(entry, false);
     case SearchRun::Step::kReport: return Report(entry);
     case SearchRun::Step::kProposeFinal: return Propose(entry, true);
-    case SearchRun::Step::kSucceed: return End(entry, SearchState::kSucceeded, "");
+    case SearchRun::Step::kSucceed:
+      entry->outcome.stop_reason = entry->run->StopReason();
+      return End(entry, SearchState::kSucceeded, "");
     case SearchRun::Step::kFail:
       return End(
           entry, SearchState::kFailed,
@@ -232,8 +237,9 @@ void SearchManager::Report(const EntryPtr& entry) {
 
 void SearchManager::End(const EntryPtr& entry, SearchState state, const std::string& error) {
   if (HasEnded(entry->state) || entry->changing) return;
-  ChangeState(entry, state, error, SearchStateName(state) + (error.empty() ? "" : ": " + error),
-              true, [this, entry](const std::optional<Error>& failure) {
+  const std::string& why = error.empty() ? entry->outcome.stop_reason : error;
+  ChangeState(entry, state, error, SearchStateName(state) + (why.empty() ? "" : ": " + why), true,
+              [this, entry](const std::optional<Error>& failure) {
                 if (failure) spdlog::error("search {}: {}", entry->record.id, failure->what());
               });
 }

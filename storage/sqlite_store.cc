@@ -238,7 +238,7 @@ class SqliteStore : public Store {
   }
 
   void InsertRound(const Round& round) override {
-    CheckNotNegative("round.round", round.round);
+    if (round.round != kEarlierRound) CheckNotNegative("round.round", round.round);
     for (const Candidate& candidate : round.candidates) {
       CheckNotNegative("candidate.index", candidate.index);
       CheckOneOf("candidate.split", candidate.split, {"search", "test"});

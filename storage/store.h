@@ -76,10 +76,13 @@ struct Candidate {
   bool operator==(const Candidate&) const = default;
 };
 
+/// Round of what a search took over from earlier ones.
+inline constexpr std::int64_t kEarlierRound = -1;
+
 /// Candidates that were proposed together.
 struct Round {
   std::string search_id;
-  std::int64_t round = 0;  ///< 0 or more
+  std::int64_t round = 0;  ///< 0 or more, or kEarlierRound
   std::string note_json;
   std::vector<Candidate> candidates;  ///< listed in order of index
 
@@ -201,8 +204,9 @@ class Store {
   /// Stores the round with its candidates. ALREADY_EXISTS if the search has this round (or two
   /// candidates share an index), NOT_FOUND if there is no such search.
   virtual void InsertRound(const Round& round) = 0;
-  /// Rounds above `after_round` with their candidates, in order.
-  virtual std::vector<Round> ListRounds(const std::string& search_id, std::int64_t after_round = -1,
+  /// Rounds above `after_round` (by default all) with their candidates, in order.
+  virtual std::vector<Round> ListRounds(const std::string& search_id,
+                                        std::int64_t after_round = kEarlierRound - 1,
                                         std::int64_t limit = kNoLimit) = 0;
   /// True if it is new; a candidate's first result wins and later ones change nothing.
   /// NOT_FOUND if there is no such candidate.

@@ -47,7 +47,7 @@ OrderedJson MetricsJson(const google::protobuf::Map<std::string, double>& metric
 template <typename Numbers>
 OrderedJson ListJson(const Numbers& numbers) {
   OrderedJson json = OrderedJson::array();
-  for (const auto number : numbers) json.push_back(number);
+  for (const auto& number : numbers) json.push_back(number);
   return json;
 }
 
@@ -75,6 +75,9 @@ OrderedJson SpecJson(const v1::SearchSpec& spec) {
           {"objectives", ObjectivesJson(spec.objectives())},
           {"constraints", std::move(constraints)},
           {"bits", ListJson(spec.bits())},
+          {"warm_start", ListJson(spec.warm_start())},
+          {"stop_after_stagnant_rounds", spec.stop_after_stagnant_rounds()},
+          {"max_seconds", spec.max_seconds()},
           {"calibration_images", spec.calibration_images()},
           {"search_images", spec.search_images()},
           {"engine", spec.engine()},

@@ -55,6 +55,16 @@ std::string SearchText(const v1::Search& search) {
       "\nobjectives   " + objectives + "\nengine       " + spec.engine() +
       (spec.cpu().empty() ? "" : " on " + spec.cpu()) +
       (spec.early_stop() ? ", hopeless candidates are given up early" : "") + "\n";
+  std::string warm;
+  for (const std::string& name : spec.warm_start()) warm += (warm.empty() ? "" : ", ") + IdOf(name);
+  if (!warm.empty()) text += "warm start   " + warm + "\n";
+  if (spec.stop_after_stagnant_rounds() > 0) {
+    text += "stops after  " + std::to_string(spec.stop_after_stagnant_rounds()) +
+            " rounds without growth\n";
+  }
+  if (spec.max_seconds() > 0) {
+    text += "stops after  " + std::to_string(spec.max_seconds()) + " s\n";
+  }
   if (!constraints.empty()) text += "constraints  " + constraints + "\n";
   if (!p.note().empty()) text += "note         " + p.note() + "\n";
   return text;
@@ -214,6 +224,14 @@ void AddCreate(CLI::App& group, Cli& cli) {
   create->add_option("--engine", flags.engine, "What measures: int8 (default) or torch");
   create->add_option("--cpu", flags.cpu,
                      "Processor that latency_ms is measured on; default: the workers' one");
+  create
+      ->add_option("--warm-start", flags.warm_start,
+                   "An ended search of the same model whose results are known; repeated")
+      ->allow_extra_args(false);
+  create->add_option("--stop-after-stagnant-rounds", flags.stop_after_stagnant_rounds,
+                     "End after so many rounds without growth of the hypervolume; 0: never");
+  create->add_option("--max-seconds", flags.max_seconds,
+                     "Propose no further round after so long; 0: no limit");
   create->add_flag("--early-stop", flags.early_stop,
                    "Give candidates up once they can hardly reach the front");
   create->add_option("--request", flags.request_file,

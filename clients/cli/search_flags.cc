@@ -80,6 +80,8 @@ SearchOrder MakeSearchOrder(const SearchFlags& flags, Json file) {
   put("evaluations", flags.evaluations);
   put("round_size", flags.round_size);
   put("lag", flags.lag);
+  put("stop_after_stagnant_rounds", flags.stop_after_stagnant_rounds);
+  put("max_seconds", flags.max_seconds);
   put("calibration_images", flags.calibration_images);
   put("search_images", flags.search_images);
   put("engine", flags.engine);
@@ -87,6 +89,7 @@ SearchOrder MakeSearchOrder(const SearchFlags& flags, Json file) {
   if (flags.early_stop) file["early_stop"] = true;
   if (!flags.model.empty()) file["model"] = flags.model;
   if (!flags.name.empty()) file["name"] = flags.name;
+  if (!flags.warm_start.empty()) file["warm_start"] = flags.warm_start;
   if (!flags.bits.empty()) file["bits"] = flags.bits;
 
   // The same writer as everywhere turns flags into JSON, the same reader checks all of it.
@@ -124,6 +127,7 @@ SearchOrder MakeSearchOrder(const SearchFlags& flags, Json file) {
     file.erase(field);
   }
   order.request = search::RequestFromJson(file, "request");
+  for (std::string& id : order.request.warm_start) id = WithoutPrefix(id, "searches/");
   return order;
 }
 

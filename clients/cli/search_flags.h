@@ -26,8 +26,9 @@ struct SearchFlags {
   std::string model, name, request_file;
   std::optional<std::string> strategy, engine, cpu;
   std::optional<std::uint64_t> seed;
-  std::optional<std::int64_t> evaluations, round_size, lag, calibration_images, search_images;
-  std::vector<std::string> objectives, constraints;
+  std::optional<std::int64_t> evaluations, round_size, lag, calibration_images, search_images,
+      stop_after_stagnant_rounds, max_seconds;
+  std::vector<std::string> objectives, constraints, warm_start;
   std::vector<int> bits;
   bool early_stop = false;
 };

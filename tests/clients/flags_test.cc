@@ -58,6 +58,9 @@ TEST(SearchOrders, FlagsComeBeforeTheFile) {
   flags.bits = {4, 3};
   flags.engine = "torch";
   flags.early_stop = true;
+  flags.warm_start = {"searches/a", "b"};
+  flags.stop_after_stagnant_rounds = 5;
+  flags.max_seconds = 3600;
   flags.constraints = {"bitops<=150M", "top1>=0.5"};
   const SearchOrder order = MakeSearchOrder(flags, Json{{"model", "models/tiny"},
                                                         {"name", "nightly"},
@@ -73,6 +76,9 @@ TEST(SearchOrders, FlagsComeBeforeTheFile) {
   EXPECT_EQ(order.request.strategy, "nsga2");
   EXPECT_EQ(order.request.seed, 18446744073709551615u);
   EXPECT_EQ(order.request.bits, (std::vector<int>{4, 3}));
+  EXPECT_EQ(order.request.warm_start, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(order.request.stop_after_stagnant_rounds, 5);
+  EXPECT_EQ(order.request.max_seconds, 3600);
   EXPECT_EQ(order.request.objectives.size(), 2u);  // the default
   ASSERT_EQ(order.request.constraints.size(), 2u);
   EXPECT_EQ(order.request.constraints[0].max, 1.5e8);

@@ -47,6 +47,9 @@ TEST(Convert, SpecsComeBack) {
   parts.request.objectives = {{space::Metric::kLoss, false}, {space::Metric::kParams, false}};
   parts.request.constraints = {{space::Metric::kBitops, {}, 1e9}, {space::Metric::kTop1, 0.0, {}}};
   parts.request.bits = {4, 2};
+  parts.request.warm_start = {"a", "b"};
+  parts.request.stop_after_stagnant_rounds = 5;
+  parts.request.max_seconds = 60;
   parts.measurement = {"torch", 10, 20, "a processor", true};
   EXPECT_EQ(FromProto(ToProto(parts), "spec"), parts);
 }
@@ -64,6 +67,9 @@ TEST(Convert, ASpecOfDefaultsIsTheDocumentedOne) {
   EXPECT_EQ(parts.request.objectives[0], (search::Objective{space::Metric::kTop1, true}));
   EXPECT_EQ(parts.request.objectives[1], (search::Objective{space::Metric::kBitops, false}));
   EXPECT_TRUE(parts.request.bits.empty());
+  EXPECT_TRUE(parts.request.warm_start.empty());
+  EXPECT_EQ(parts.request.stop_after_stagnant_rounds, 0);
+  EXPECT_EQ(parts.request.max_seconds, 0);
 }
 
 TEST(Convert, SpecErrorsNameTheField) {
@@ -76,6 +82,11 @@ TEST(Convert, SpecErrorsNameTheField) {
   message.add_constraints()->set_metric("");
   EXPECT_THAT(Refusal([&] { FromProto(message, "spec"); }),
               HasSubstr("spec.constraints[0].metric"));
+  message.clear_constraints();
+  message.add_warm_start("searches/a");
+  message.add_warm_start("b");
+  EXPECT_THAT(Refusal([&] { FromProto(message, "spec"); }),
+              HasSubstr("spec.warm_start[1]: got \"b\""));
 }
 
 TEST(Convert, ModelsComeBackAndErrorsNameTheField) {

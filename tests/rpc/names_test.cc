@@ -30,6 +30,9 @@ TEST(Names, RoundTrip) {
   const EvaluationName name{"s", 12, 0};
   EXPECT_EQ(EvaluationNameText(name), "searches/s/evaluations/12-0");
   EXPECT_EQ(ParseEvaluationName("searches/s/evaluations/12-0", "name"), name);
+  const EvaluationName known{"s", -1, 3};
+  EXPECT_EQ(EvaluationNameText(known), "searches/s/evaluations/warm-3");
+  EXPECT_EQ(ParseEvaluationName("searches/s/evaluations/warm-3", "name"), known);
 }
 
 TEST(Names, RefuseEverythingElseNamingTheField) {

@@ -105,6 +105,18 @@ TEST(CheckRequest, NamesFieldValueAndWhatIsAllowed) {
          r.bits = {4, 4};
        },
        "bits[1]", "4", "at most once"},
+      {[](auto& r) { r.warm_start.assign(17, "a"); }, "warm_start", "17 searches", "0 to 16"},
+      {[](auto& r) {
+         r.warm_start = {"a", ""};
+       },
+       "warm_start[1]", "nothing", "id"},
+      {[](auto& r) {
+         r.warm_start = {"a", "a"};
+       },
+       "warm_start[0]", "a", "at most once"},
+      {[](auto& r) { r.stop_after_stagnant_rounds = -1; }, "stop_after_stagnant_rounds", "-1",
+       "0 to 1000000"},
+      {[](auto& r) { r.max_seconds = 31'622'401; }, "max_seconds", "31622401", "0 to 31622400"},
   };
   for (const Bad& bad : cases) {
     SearchRequest request = Good();
@@ -126,6 +138,9 @@ TEST(RequestJson, RoundTrips) {
   request.objectives = {{Metric::kLoss, false}, {Metric::kParams, false}};
   request.constraints = {{Metric::kTop1, 0.25, {}}, {Metric::kBitops, 1, 2.5e9}};
   request.bits = {3};
+  request.warm_start = {"a", "b"};
+  request.stop_after_stagnant_rounds = 4;
+  request.max_seconds = 5;
   EXPECT_EQ(RequestFromJson(ParseJson(RequestToJson(request).dump(), "x")), request);
 }
 
@@ -156,6 +171,8 @@ TEST(RequestJson, RefusesWhatItDoesNotKnow) {
       {R"({"evaluations":9,"constraints":[{"metric":"macs","max":"3"}]})",
        "search.constraints[0].max"},
       {R"({"evaluations":9,"bits":[4,"3"]})", "search.bits[1]"},
+      {R"({"evaluations":9,"warm_start":"a"})", "search.warm_start: got"},
+      {R"({"evaluations":9,"warm_start":["a",7]})", "search.warm_start[1]"},
   };
   for (const auto& [text, complaint] : cases) {
     EXPECT_THAT(ErrorOf([&] { RequestFromJson(ParseJson(text, "x")); }), HasSubstr(complaint))

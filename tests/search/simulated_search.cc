@@ -41,7 +41,7 @@ PredictorFactory GaussianFactory(const space::SearchSpace& space) {
 History VisibleHistory(const SearchRequest& request, const std::vector<Measured>& all, int round) {
   History history;
   for (const Measured& m : all) {
-    if (m.round <= round - request.lag) {
+    if (m.round == kWarmRound || m.round <= round - request.lag) {
       history.measured.push_back(m);
     } else {
       history.pending.push_back(m.architecture);
@@ -51,10 +51,11 @@ History VisibleHistory(const SearchRequest& request, const std::vector<Measured>
 }
 
 std::vector<Measured> Simulate(const space::SearchSpace& space, const SearchRequest& request,
-                               int fail_every) {
+                               int fail_every, const std::vector<Measured>& warm) {
   const std::unique_ptr<Strategy> strategy = MakeStrategy(space, request, GaussianFactory(space));
-  std::vector<Measured> all;
+  std::vector<Measured> all = warm;
   std::set<space::Architecture> proposed;
+  for (const Measured& m : warm) proposed.insert(m.architecture);
   for (int round = 0; round < NumRounds(request); ++round) {
     const int count = RoundCount(request, round);
     RandomStream random = RoundStream(request.seed, round);
@@ -77,6 +78,7 @@ std::vector<Measured> Simulate(const space::SearchSpace& space, const SearchRequ
     }
     if (static_cast<int>(batch.size()) < count) break;
   }
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(warm.size()));
   return all;
 }
 

@@ -25,10 +25,11 @@ space::SearchSpace TinySpace();
 PredictorFactory GaussianFactory(const space::SearchSpace& space);
 
 /// Runs a whole search as a coordinator would, with the request's lag, and measures by
-/// SyntheticTop1. Every `fail_every`-th candidate fails (0: none). Fails the test if a proposal is
-/// repeated, not canonical, too long or outside its cost constraints.
+/// SyntheticTop1. `warm` is known from the beginning and not returned. Every `fail_every`-th
+/// candidate fails (0: none). Fails the test if a proposal is repeated, not canonical, too long or
+/// outside its cost constraints.
 std::vector<Measured> Simulate(const space::SearchSpace& space, const SearchRequest& request,
-                               int fail_every = 0);
+                               int fail_every = 0, const std::vector<Measured>& warm = {});
 
 /// What round `round` may be proposed from when `all` is every candidate before it.
 History VisibleHistory(const SearchRequest& request, const std::vector<Measured>& all, int round);

@@ -49,7 +49,8 @@ TEST_P(EachStrategy, IsAPureFunctionOfItsArguments) {
   const SearchRequest request = RequestOf(GetParam(), 8, 80);
   const std::vector<Measured> all = Simulate(Space(), request);
   const auto propose = [&](const SearchRequest& asked, int round) {
-    const std::unique_ptr<Strategy> strategy = MakeStrategy(Space(), asked, GaussianFactory(Space()));
+    const std::unique_ptr<Strategy> strategy =
+        MakeStrategy(Space(), asked, GaussianFactory(Space()));
     RandomStream random = RoundStream(asked.seed, round);
     std::vector<Measured> before;
     for (const Measured& m : all) {
@@ -69,6 +70,27 @@ TEST_P(EachStrategy, IsAPureFunctionOfItsArguments) {
     EXPECT_EQ(again, first) << round;
     EXPECT_NE(propose(other, round), first) << round;
   }
+}
+
+// Simulate fails where something known is proposed again.
+TEST_P(EachStrategy, BeginsWithWhatEarlierSearchesMeasured) {
+  SearchRequest request = RequestOf(GetParam(), 3, 40);
+  std::vector<Measured> warm = Simulate(Space(), RequestOf(GetParam(), 11, 100));
+  for (std::size_t i = 0; i < warm.size(); ++i) {
+    warm[i].round = kWarmRound;
+    warm[i].index = static_cast<int>(i);
+  }
+  request.lag = 5;  // all rounds are proposed from what was known
+  const std::vector<Measured> cold_run = Simulate(Space(), request);
+  const std::vector<Measured> warm_run = Simulate(Space(), request, 0, warm);
+  EXPECT_EQ(warm_run.size(), 40u);
+  if (GetParam() == "random") return;  // learns nothing
+  const auto mean_top1 = [](const std::vector<Measured>& all) {
+    double sum = 0;
+    for (const Measured& m : all) sum += m.metrics.at(Metric::kTop1);
+    return sum / static_cast<double>(all.size());
+  };
+  EXPECT_GT(mean_top1(warm_run), mean_top1(cold_run));
 }
 
 TEST_P(EachStrategy, KeepsToTheAllowedBits) {
@@ -140,9 +162,10 @@ TEST_P(EachStrategy, SurvivesAllFailuresAndNonFiniteMetrics) {
   for (Measured& m : all) m.metrics[Metric::kTop1] = std::nan("");
   history.measured = all;
   RandomStream random = RoundStream(6, 9);
-  EXPECT_EQ(
-      MakeStrategy(Space(), request, GaussianFactory(Space()))->Propose(history, 9, 16, random).size(),
-      16u);
+  EXPECT_EQ(MakeStrategy(Space(), request, GaussianFactory(Space()))
+                ->Propose(history, 9, 16, random)
+                .size(),
+            16u);
 }
 
 TEST(Strategies, MoreAndOtherObjectives) {
@@ -262,7 +285,8 @@ TEST(PredictorNsga2, MeasuredConstraintsSteerTheSearch) {
                          [](const Measured& m) { return m.metrics.at(Metric::kTop1) >= 0.8; });
   };
   // Not Simulate: it refuses proposals that break a constraint, which measured ones may.
-  const std::unique_ptr<Strategy> strategy = MakeStrategy(Space(), request, GaussianFactory(Space()));
+  const std::unique_ptr<Strategy> strategy =
+      MakeStrategy(Space(), request, GaussianFactory(Space()));
   RandomStream random = RoundStream(3, 8);
   History history;
   history.measured = all;

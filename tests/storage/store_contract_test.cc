@@ -157,7 +157,13 @@ TEST_P(ContractTest, RoundsComeBackInOrderWithTheirCandidates) {
   std::swap(shuffled.candidates[2], shuffled.candidates[10]);
   store->InsertRound(r1);
   store->InsertRound(shuffled);
+  const Round earlier = SampleRound("s2", kEarlierRound, 2);
+  const CandidateResult known = SampleResult("s2", kEarlierRound, 0);
   store->InsertRound(SampleRound("s2", 0));
+  store->InsertRound(earlier);
+  store->RecordResult(known);
+  EXPECT_THAT(store->ListRounds("s2"), ElementsAre(earlier, SampleRound("s2", 0)));
+  EXPECT_THAT(store->ListResults("s2"), ElementsAre(known));
   EXPECT_THAT(store->ListRounds("s1"), ElementsAre(r0, r1));
   EXPECT_THAT(store->ListRounds("s1", 0), ElementsAre(r1));
   EXPECT_THAT(store->ListRounds("s1", -1, 1), ElementsAre(r0));
@@ -177,7 +183,7 @@ TEST_P(ContractTest, ARefusedRoundLeavesNothing) {
   Round odd = SampleRound("s1", 1);
   odd.candidates[1].split = "train";
   EXPECT_THAT(ErrorOf([&] { store->InsertRound(odd); }).what(), HasSubstr("search, test"));
-  EXPECT_CODE(Code::kInvalidArgument, store->InsertRound(SampleRound("s1", -1)));
+  EXPECT_CODE(Code::kInvalidArgument, store->InsertRound(SampleRound("s1", -2)));
   EXPECT_THAT(store->ListRounds("s1"), ElementsAre(round));
 }
 
