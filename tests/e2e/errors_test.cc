@@ -41,6 +41,12 @@ TEST(BadRequests, NameTheFieldTheValueAndWhatIsAllowed) {
   ExpectError(farm.Oqat(Create({"--constraint", "bitops<=10"})), 2,
               AllOf(HasSubstr("bitops"), HasSubstr("60")));  // the least is about 60.7 million
   ExpectError(farm.Oqat(Create({"--bits", "8"})), 2, AllOf(HasSubstr("8"), HasSubstr("4, 3, 2")));
+  ExpectError(farm.Oqat(Create({"--warm-start", "gone"})), 3,
+              AllOf(HasSubstr("warm_start[0]"), HasSubstr("gone")));
+  ExpectError(farm.Oqat(Create({"--strategy", "nsga3"})), 2,
+              AllOf(HasSubstr("objectives"), HasSubstr("2 objectives"), HasSubstr("at least 3")));
+  ExpectError(farm.Oqat(Create({"--max-seconds", "-1"})), 2,
+              AllOf(HasSubstr("max_seconds"), HasSubstr("-1")));
   ExpectError(farm.Oqat({"search", "show", "gone"}), 3, HasSubstr("gone"));
   ExpectError(farm.Oqat({"front", "gone"}), 3, HasSubstr("gone"));
   ExpectError(farm.Oqat({"model", "delete", "gone"}), 3, HasSubstr("gone"));
