@@ -92,12 +92,20 @@ GaussianProcess::GaussianProcess(const space::SearchSpace& space) : space_(space
 }
 
 void GaussianProcess::ValuesOf(const space::Architecture& a, std::uint8_t* values) const {
-  *values++ = ValueOf(space_.resolutions, a.resolution);
-  *values++ = ValueOf(space_.bits, a.bits);
-  for (const int depth : a.depths) *values++ = ValueOf(space_.depths, depth);
+  std::size_t gene = 0;
+  const auto add = [&](const std::vector<int>& choices, int value) {
+    // A skipped block's value is behind the choices; of a gene with one choice there is no such
+    // place.
+    values[gene] = static_cast<std::uint8_t>(
+        std::min<std::size_t>(ValueOf(choices, value), places_[gene].size() - 1));
+    ++gene;
+  };
+  add(space_.resolutions, a.resolution);
+  add(space_.bits, a.bits);
+  for (const int depth : a.depths) add(space_.depths, depth);
   for (int i = 0; i < space_.num_blocks(); ++i) {
-    *values++ = ValueOf(space_.kernels, a.kernels[i]);
-    *values++ = ValueOf(space_.expands, a.expands[i]);
+    add(space_.kernels, a.kernels[i]);
+    add(space_.expands, a.expands[i]);
   }
 }
 
@@ -118,7 +126,8 @@ GaussianProcess::Hyper GaussianProcess::Choose(const Pairs& pairs,
           const double before = *number;
           *number *= factor;
           const double now = pairs.LogLikelihood(hyper, targets);
-          if (now <= best) {
+          // Written so that what is not a number loses.
+          if (!(now > best)) {
             *number = before;
             break;
           }
@@ -149,7 +158,7 @@ void GaussianProcess::Fit(std::span<const space::Architecture> architectures,
     encoder_.Encode(architectures[i], std::span(features_).subspan(i * p, p));
     ValuesOf(architectures[i], values.data());
     for (std::size_t k = 0; k < g; ++k) {
-      samples_[i * g + k] = places_[k][std::min<std::size_t>(values[k], places_[k].size() - 1)];
+      samples_[i * g + k] = places_[k][values[k]];
     }
   }
   Standardize(features_, n, feature_center_, feature_scale_);
@@ -220,7 +229,7 @@ void GaussianProcess::Predict(std::span<const space::Architecture> architectures
     for (std::size_t i = 0; i < n; ++i) {
       double distance = 0;
       for (std::size_t k = 0; k < g; ++k) {
-        const double place = places_[k][std::min<std::size_t>(values[k], places_[k].size() - 1)];
+        const double place = places_[k][values[k]];
         const double d = samples_[i * g + k] - place;
         distance += hyper_.inverse_scale[kind_[k]] * d * d;
       }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "tests/fakes/fake_evaluator.h"
 #include "workers/program.h"
 
@@ -23,9 +24,10 @@ constexpr const char* kProgram = "oqat-fake-worker";
 
 class FakeEngine final : public oqat::workers::Evaluator {
  public:
-  FakeEngine(int delay_ms, int fail_every, std::string engine, std::string cpu,
+  FakeEngine(int delay_ms, double spread, int fail_every, std::string engine, std::string cpu,
              std::atomic<int>& count)
       : delay_ms_(delay_ms),
+        spread_(spread),
         fail_every_(fail_every),
         engine_(std::move(engine)),
         cpu_(std::move(cpu)),
@@ -37,12 +39,18 @@ class FakeEngine final : public oqat::workers::Evaluator {
   EvaluationOutcome Evaluate(const EvaluationTask& task, const Progress& progress) override {
     using Clock = std::chrono::steady_clock;
     const auto began = Clock::now();
-    const std::chrono::milliseconds delay(delay_ms_);
+    // The same architecture takes the same time everywhere.
+    const std::string key = oqat::space::ToKey(task.space, task.architecture);
+    std::uint64_t hash = 0;
+    for (const char c : key) hash = hash * 1099511628211ULL + static_cast<unsigned char>(c);
+    const double factor = 1 + spread_ * (2 * oqat::RandomStream(hash).Uniform() - 1);
+    const std::chrono::duration<double, std::milli> delay(delay_ms_ * factor);
     while (Clock::now() - began < delay) {
       const double share = std::chrono::duration<double>(Clock::now() - began) / delay;
       if (!progress(share)) throw oqat::Error(oqat::Code::kCancelled, "evaluation stopped");
       std::this_thread::sleep_for(
-          std::min<Clock::duration>(delay - (Clock::now() - began), std::chrono::milliseconds(20)));
+          std::min<std::chrono::duration<double, std::milli>>(delay - (Clock::now() - began),
+                                                              std::chrono::milliseconds(20)));
     }
     if (fail_every_ > 0 && ++count_ % fail_every_ == 0) {
       throw oqat::Error(oqat::Code::kInternal,
@@ -65,7 +73,9 @@ class FakeEngine final : public oqat::workers::Evaluator {
   }
 
  private:
-  const int delay_ms_, fail_every_;
+  const int delay_ms_;
+  const double spread_;
+  const int fail_every_;
   const std::string engine_, cpu_;
   std::atomic<int>& count_;
 };
@@ -78,11 +88,14 @@ int main(int argc, char** argv) {
   oqat::workers::AddProgramOptions(app, options);
   app.get_option("--coordinator")->required();
   int delay_ms = 0;
+  double spread = 0;
   int fail_every = 0;
   std::string engine = "int8", cpu;
   app.add_option("--engine", engine, "what it says it is")->capture_default_str();
   app.add_option("--cpu", cpu, "what it says it runs on");
   app.add_option("--delay-ms", delay_ms, "time of one evaluation")->check(CLI::Range(0, 3'600'000));
+  app.add_option("--delay-spread", spread, "each one's time differs by up to this share")
+      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--fail-every", fail_every, "every Nth evaluation fails (default 0: none)")
       ->check(CLI::Range(0, 1'000'000'000));
   try {
@@ -96,7 +109,7 @@ int main(int argc, char** argv) {
   std::atomic<int> count{0};
   try {
     return oqat::workers::RunProgram(options, [&] {
-      return std::make_unique<FakeEngine>(delay_ms, fail_every, engine, cpu, count);
+      return std::make_unique<FakeEngine>(delay_ms, spread, fail_every, engine, cpu, count);
     });
   } catch (...) {
     return oqat::workers::ReportCurrentException(kProgram);

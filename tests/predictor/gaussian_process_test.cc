@@ -135,6 +135,24 @@ TEST(GaussianProcess, MeansAloneAreTheSame) {
   EXPECT_EQ(mean, PredictAll(model, test.architectures).mean);
 }
 
+TEST(GaussianProcess, KnowsGenesWithOneChoice) {
+  // Blocks are skipped here whose only kernel has no place of its own for that.
+  space::SearchSpace space = Space();
+  space.kernels = {5};
+  RandomStream random(29);
+  Sample train;
+  for (int i = 0; i < 40; ++i) {
+    train.architectures.push_back(space::SampleUniform(space, random));
+    train.targets.push_back(Target(train.architectures.back()));
+  }
+  GaussianProcess model(space);
+  model.Fit(train.architectures, train.targets, random);
+  const Output output = PredictAll(model, train.architectures);
+  for (std::size_t i = 0; i < train.targets.size(); ++i) {
+    EXPECT_NEAR(output.mean[i], train.targets[i], 0.05);
+  }
+}
+
 TEST(GaussianProcess, UsesTheLastThousand) {
   GaussianProcess all(Space()), last(Space());
   Sample train = Draw(1100, 26);
