@@ -141,6 +141,8 @@ int main(int argc, char** argv) {
   app.add_option("--predictor", options.predictor, "gp or ridge")->capture_default_str();
   app.add_option("--seeds", options.seeds)->capture_default_str();
   app.add_option("--evaluations", options.evaluations)->capture_default_str();
+  app.add_option("--step", options.step, "evaluations between points of the curves")
+      ->check(CLI::Range(1, 10'000));
   app.add_option("--round-size", options.request.round_size)->capture_default_str();
   app.add_option("--lag", options.request.lag)->capture_default_str();
   app.add_option("--out", options.out, "writes OUT.json and OUT.svg");

@@ -2,9 +2,10 @@
 # How busy 16 workers are kept: a coordinator, 16 workers that take 100 ms +- 50 % to make a
 # measurement up, one search for each lag. Lag 1 is a barrier after every round.
 #   bench/utilisation.sh [EVALUATIONS] [BUILD_DIR]
+# The last measurements, of the front on the test split, count as well.
 # Prints seconds and the share of the workers' time that was spent measuring.
 set -eu
-count=${1:-800}
+count=${1:-1600}
 bin=$(cd "${2:-build/release}" && pwd)/bin
 workers=16 delay=100
 data=$(mktemp -d)
@@ -24,15 +25,20 @@ for i in $(seq $workers); do
     --delay-ms $delay --delay-spread 0.5 >/dev/null 2>&1 &
   pids="$pids $!"
 done
-search="$bin/oqat search create --model tiny --wait --json --round-size $workers"
+search="$bin/oqat search create --model tiny --wait --json"
 # Afterwards every worker has what it needs.
 $search --evaluations 64 --seed 99 --strategy random >/dev/null 2>&1
-for strategy in random predictor_nsga2; do
+for size in 16 32; do
+  search="$bin/oqat search create --model tiny --wait --json --round-size $size"
   for lag in 1 2 3; do
-    seconds=$($search --evaluations "$count" --seed "$lag" --strategy $strategy --lag $lag \
-      2>/dev/null | jq '.search | (.end_time | sub("\\.[0-9]+"; "") | fromdateiso8601) -
-        (.create_time | sub("\\.[0-9]+"; "") | fromdateiso8601)')
-    echo "$strategy, lag $lag: $count evaluations in $seconds s, workers busy" \
-      "$(awk "BEGIN { printf \"%.1f\", $count * $delay / 10 / $workers / $seconds }") %"
+    # Seconds, fractions included, and what was really measured: not what the cache had.
+    set -- $($search --evaluations "$count" --seed "$size$lag" --strategy random --lag $lag \
+      2>/dev/null | jq -r 'def s: capture("(?<t>[^.Z]+)(?<f>\\.[0-9]+)?Z") |
+        ((.t + "Z") | fromdateiso8601) + ((.f // "0") | tonumber);
+        .search | .progress as $p | (.end_time | s) - (.create_time | s),
+        $p.evaluations_done - $p.evaluations_cached + $p.final_total')
+    awk -v what="rounds of $size, lag $lag" -v s="$1" -v n="$2" -v d=$delay -v w=$workers \
+      'BEGIN { printf "%s: %d measurements in %.2f s, workers busy %.1f %%\n", what, n, s,
+               n * d / 10 / w / s }'
   done
 done

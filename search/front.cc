@@ -96,11 +96,12 @@ double FrontHypervolume(const space::SearchSpace& space, const SearchRequest& re
 
 RoundReport ReportRound(const space::SearchSpace& space, const SearchRequest& request,
                         std::span<const Measured> measured, int round,
-                        std::optional<double> predictor_tau, const Stagnation& before) {
+                        std::optional<double> predictor_tau,
+                        std::optional<double> predictor_tau_best, const Stagnation& before) {
   const std::vector<Measured> front = FinalFront(space, request, measured);
   const double hypervolume = FrontHypervolume(space, request, front);
-  return {round, hypervolume, static_cast<int>(front.size()), predictor_tau,
-          StagnationAfter(before, request, round, hypervolume)};
+  return {round,         hypervolume,        static_cast<int>(front.size()),
+          predictor_tau, predictor_tau_best, StagnationAfter(before, request, round, hypervolume)};
 }
 
 }  // namespace oqat::search

@@ -26,6 +26,7 @@ struct RoundReport {
   /// Kendall's tau of the round's predicted and measured values; the caller has it from
   /// PredictRound and KendallTau. Empty where nothing was predicted.
   std::optional<double> predictor_tau;
+  std::optional<double> predictor_tau_best;  ///< among the round's best fifth, KendallTauOfBest
   Stagnation stagnation;
 };
 
@@ -45,6 +46,7 @@ double FrontHypervolume(const space::SearchSpace& space, const SearchRequest& re
 RoundReport ReportRound(const space::SearchSpace& space, const SearchRequest& request,
                         std::span<const Measured> measured, int round,
                         std::optional<double> predictor_tau = std::nullopt,
+                        std::optional<double> predictor_tau_best = std::nullopt,
                         const Stagnation& before = {});
 
 }  // namespace oqat::search

@@ -81,4 +81,22 @@ double KendallTau(std::span<const double> a, std::span<const double> b) {
                                        std::sqrt(static_cast<double>(pairs - ties_b)));
 }
 
+std::optional<double> KendallTauOfBest(std::span<const double> predicted,
+                                       std::span<const double> measured, bool maximize) {
+  constexpr std::size_t kLeast = 4;
+  const std::size_t count = std::max(kLeast, (measured.size() + 4) / 5);
+  if (measured.size() < count) return std::nullopt;
+  std::vector<double> order(measured.begin(), measured.end());
+  for (double& value : order) value = maximize ? -value : value;
+  std::sort(order.begin(), order.end());
+  const double bound = order[count - 1];
+  std::vector<double> a, b;
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    if ((maximize ? -measured[i] : measured[i]) > bound) continue;
+    a.push_back(predicted[i]);
+    b.push_back(measured[i]);
+  }
+  return KendallTau(a, b);
+}
+
 }  // namespace oqat::search

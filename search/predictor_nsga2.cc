@@ -17,7 +17,8 @@ constexpr std::size_t kBudget = 20'000;  // predictions in a round
 constexpr std::size_t kPool = 400;       // the best of them, to choose from
 constexpr int kUncertainRanks = 3;
 constexpr int kJudgedRounds = 2;
-constexpr double kTrustedTau = 0.2;  // from here on the predictor is trusted fully
+constexpr std::size_t kJudgingSamples = 200;  // an own fit: it must stay small
+constexpr double kTrustedTau = 0.2;           // from here on the predictor is trusted fully
 constexpr double kMostExplored = 0.5, kLeastExplored = 0.125;  // shares of a round
 
 // Farthest-point selection: the end of the first objective, then whatever is farthest from all

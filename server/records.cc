@@ -114,6 +114,9 @@ std::string OutcomeToJson(const Outcome& outcome) {
     if (outcome.report->predictor_tau) {
       json["report"]["predictor_tau"] = *outcome.report->predictor_tau;
     }
+    if (outcome.report->predictor_tau_best) {
+      json["report"]["predictor_tau_best"] = *outcome.report->predictor_tau_best;
+    }
   }
   if (!outcome.stop_reason.empty()) json["stop_reason"] = outcome.stop_reason;
   return json.dump();
@@ -136,6 +139,9 @@ Outcome OutcomeFromJson(const std::string& text) {
       report.front_size = stored.at("front_size").get<int>();
       if (stored.contains("predictor_tau")) {
         report.predictor_tau = stored.at("predictor_tau").get<double>();
+      }
+      if (stored.contains("predictor_tau_best")) {
+        report.predictor_tau_best = stored.at("predictor_tau_best").get<double>();
       }
       if (stored.contains("stagnation")) {
         const Json& rest = stored.at("stagnation");

@@ -271,7 +271,7 @@ std::function<search::RoundReport()> SearchRun::ReportWork() const {
   return [plan = plan_, round, before, history = HistoryFor(round),
           measured = MeasuredBefore(round + 1)] {
     // The predictor is judged on the first measured objective, before it learns this round.
-    std::optional<double> tau;
+    std::optional<double> tau, tau_best;
     const auto& objectives = plan->request.objectives;
     const auto judged =
         std::find_if(objectives.begin(), objectives.end(),
@@ -286,9 +286,12 @@ std::function<search::RoundReport()> SearchRun::ReportWork() const {
     if (plan->request.strategy == "predictor_nsga2" && architectures.size() > 1) {
       const std::vector<double> predicted = search::PredictRound(
           plan->space, plan->request, plan->factory, history, round, judged->metric, architectures);
-      if (!predicted.empty()) tau = search::KendallTau(predicted, values);
+      if (!predicted.empty()) {
+        tau = search::KendallTau(predicted, values);
+        tau_best = search::KendallTauOfBest(predicted, values, judged->maximize);
+      }
     }
-    return search::ReportRound(plan->space, plan->request, measured, round, tau, before);
+    return search::ReportRound(plan->space, plan->request, measured, round, tau, tau_best, before);
   };
 }
 

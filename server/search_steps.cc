@@ -46,6 +46,10 @@ std::string RoundMessage(const search::RoundReport& report) {
     std::snprintf(text, sizeof text, ", predictor tau %.3f", *report.predictor_tau);
     message += text;
   }
+  if (report.predictor_tau_best) {
+    std::snprintf(text, sizeof text, " (best fifth %.3f)", *report.predictor_tau_best);
+    message += text;
+  }
   return message;
 }
 

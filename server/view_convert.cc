@@ -59,10 +59,14 @@ v1::Search ToProto(const SearchView& view) {
   progress.set_final_total(view.counts.final_total);
   progress.set_connected_workers(view.connected_workers);
   progress.set_predictor_tau(std::numeric_limits<double>::quiet_NaN());
+  progress.set_predictor_tau_best(std::numeric_limits<double>::quiet_NaN());
   if (view.report) {
     progress.set_hypervolume(view.report->hypervolume);
     progress.set_front_size(view.report->front_size);
     if (view.report->predictor_tau) progress.set_predictor_tau(*view.report->predictor_tau);
+    if (view.report->predictor_tau_best) {
+      progress.set_predictor_tau_best(*view.report->predictor_tau_best);
+    }
   }
   progress.set_note(view.note);
   return message;

@@ -97,6 +97,7 @@ OrderedJson ProgressJson(const v1::SearchProgress& progress) {
           {"connected_workers", progress.connected_workers()},
           {"hypervolume", NumberJson("", progress.hypervolume())},
           {"predictor_tau", NumberJson("", progress.predictor_tau())},
+          {"predictor_tau_best", NumberJson("", progress.predictor_tau_best())},
           {"front_size", progress.front_size()},
           {"note", progress.note()}};
 }

@@ -60,5 +60,19 @@ TEST(KendallTau, RefusesUnequalLengthsAndNaN) {
   EXPECT_THROW(KendallTau(nan, two), Error);
 }
 
+TEST(KendallTauOfBest, LooksAtTheBestFifthAlone) {
+  std::vector<double> measured, predicted;
+  for (int i = 0; i < 30; ++i) {
+    measured.push_back(i);
+    predicted.push_back(i < 24 ? i : 60 - i);  // the best six the wrong way round
+  }
+  EXPECT_DOUBLE_EQ(KendallTauOfBest(predicted, measured, true).value(), -1);
+  EXPECT_DOUBLE_EQ(KendallTauOfBest(predicted, measured, false).value(), 1);
+  // At least four, where there are so many.
+  const std::vector<double> four{1, 2, 3, 4}, reversed{4, 3, 2, 1};
+  EXPECT_DOUBLE_EQ(KendallTauOfBest(reversed, four, true).value(), -1);
+  EXPECT_FALSE(KendallTauOfBest(std::vector<double>{1, 2, 3}, std::vector<double>{1, 2, 3}, true));
+}
+
 }  // namespace
 }  // namespace oqat::search
