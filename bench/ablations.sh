@@ -106,7 +106,9 @@ echo
 printf '%-16s %-6s %-9s %-22s %s\n' training bits subnet "search top1 (seeds)" "test top1 (seeds)"
 for folder in "$out"/*-[0-9]*/; do
   name=$(basename "$folder")
+  # A space of one architecture has that one as smallest, median and largest: once is enough.
   jq -r --arg name "${name%-*}" 'select(.kind == "evaluation" and .test_top1 != null) |
+    select(($name | startswith("alone-") | not) or $name == "alone-" + .subnet) |
     [$name, (if .bits == 32 then "float" else .bits end), .subnet, 100 * .top1, 100 * .test_top1]
     | @tsv' "$folder/metrics.jsonl"
 done | LC_ALL=C sort -t $'\t' -k1,1 -k2,2r -k3,3 | awk -F '\t' '
