@@ -10,8 +10,8 @@
 
 namespace oqat::artifacts {
 
-/// Every architecture of a (small) space, really evaluated: the truth that search strategies are
-/// compared on, and answers for a worker that has neither images nor time. On disk: CSV, plain or
+/// Every architecture of a (small) space, really evaluated: the truth that search strategies and
+/// predictors are compared on. On disk: CSV, plain or
 /// gzip; docs/FORMATS.md.
 struct EvaluationTable {
   /// Everything that the measured numbers depend on.

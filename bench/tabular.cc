@@ -110,7 +110,7 @@ int Run(const Options& options) {
   std::vector<std::string> missing;
   for (const space::Architecture& a : genes.Enumerate()) {
     std::string key = space::ToKey(table.space, a);
-    // What is smaller is not cheaper: the table's costs must be those of the whole space.
+    // Reducing choices must change no cost: the table's numbers are the whole space's.
     if (space::CostMetrics(table.space, a) !=
         space::CostMetrics(model.space, space::FromKey(model.space, key))) {
       throw Error(Code::kInternal, key + ": costs differ between the space and its reduction");
