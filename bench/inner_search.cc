@@ -1,7 +1,5 @@
 // The inner search: how long 50,000 different candidates take, predicted by a Gaussian process of
 // so many samples, with exact costs, on one core. What is searched is a made-up accuracy.
-#include <time.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -9,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/processor_time.h"
 #include "predictor/adapted.h"
 #include "predictor/gaussian_process.h"
 #include "search/predicted_search.h"
@@ -17,12 +16,6 @@
 namespace {
 
 using namespace oqat;
-
-double ProcessorSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 search::History HistoryOf(const space::SearchSpace& space, int samples) {
   RandomStream random(1, "bench.inner_search");
@@ -52,7 +45,7 @@ void Measure(const std::string& name, int samples, std::size_t budget, int repea
   std::size_t found = 0;
   for (int i = 0; i < repeats; ++i) {
     RandomStream random(static_cast<std::uint64_t>(i), "bench.inner_search");
-    const double begin = ProcessorSeconds();
+    const double begin = ProcessorSecondsOfProcess();
     models = search::FitModels(
         request,
         [&] {
@@ -60,13 +53,13 @@ void Measure(const std::string& name, int samples, std::size_t budget, int repea
               predictor::Adapted<search::Predictor, predictor::GaussianProcess>>(space);
         },
         history.measured, 1, random);
-    const double fitted = ProcessorSeconds();
+    const double fitted = ProcessorSecondsOfProcess();
     search::Candidates candidates(genes, request, history);
     found =
         search::SearchPredicted(genes, request, models, history, candidates, budget, 400, random)
             .size();
     fit += (fitted - begin) / repeats;
-    seconds.push_back(ProcessorSeconds() - fitted);
+    seconds.push_back(ProcessorSecondsOfProcess() - fitted);
   }
   std::sort(seconds.begin(), seconds.end());
   std::printf("%-14s %8d %10zu %9.0f %13.0f %10.0f %12.0f\n", name.c_str(), samples, budget,

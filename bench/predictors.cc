@@ -14,6 +14,7 @@
 #include "artifacts/evaluation_table.h"
 #include "base/random.h"
 #include "bench/predictor_kinds.h"
+#include "bench/statistics.h"
 #include "search/kendall.h"
 
 namespace {
@@ -23,20 +24,6 @@ using namespace oqat;
 double Seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
-
-struct Sums {
-  double sum = 0, squares = 0;
-  int n = 0;
-  void Add(double x) {
-    sum += x;
-    squares += x * x;
-    ++n;
-  }
-  double mean() const { return sum / n; }
-  double spread() const {
-    return n < 2 ? 0 : std::sqrt(std::max(0.0, (squares - sum * sum / n) / (n - 1)));
-  }
-};
 
 int Run(const std::string& path, const std::vector<int>& samples, int seeds) {
   const artifacts::EvaluationTable table = artifacts::ReadEvaluationTable(path);
@@ -56,7 +43,7 @@ int Run(const std::string& path, const std::vector<int>& samples, int seeds) {
               "tau, best 20 %", "rmse", "z rms", "fit ms", "predict/s");
   for (const int n : samples) {
     for (const bench::PredictorKind& kind : bench::PredictorKinds(table.space)) {
-      Sums tau, best, rmse, calibration, fit, rate;
+      std::vector<double> tau, best, rmse, calibration, fit, rate;
       for (int seed = 0; seed < seeds; ++seed) {
         RandomStream random(seed, "bench.predictors");
         std::vector<std::size_t> order(all.size());
@@ -76,9 +63,9 @@ int Run(const std::string& path, const std::vector<int>& samples, int seeds) {
         predictor->Predict(unseen, mean, {});
         const double predicted = Seconds();
         predictor->Predict(unseen, mean, stddev);
-        fit.Add(1e3 * (fitted - begin));
-        rate.Add(static_cast<double>(unseen.size()) / (predicted - fitted));
-        tau.Add(search::KendallTau(mean, unseen_truth));
+        fit.push_back(1e3 * (fitted - begin));
+        rate.push_back(static_cast<double>(unseen.size()) / (predicted - fitted));
+        tau.push_back(search::KendallTau(mean, unseen_truth));
         std::vector<double> sorted = unseen_truth;
         std::nth_element(sorted.begin(), sorted.end() - sorted.size() / 5, sorted.end());
         const double bound = *(sorted.end() - sorted.size() / 5);
@@ -92,13 +79,14 @@ int Run(const std::string& path, const std::vector<int>& samples, int seeds) {
           top_mean.push_back(mean[i]);
           top_truth.push_back(unseen_truth[i]);
         }
-        best.Add(search::KendallTau(top_mean, top_truth));
-        rmse.Add(std::sqrt(error / static_cast<double>(unseen.size())));
-        calibration.Add(std::sqrt(z / static_cast<double>(unseen.size())));
+        best.push_back(search::KendallTau(top_mean, top_truth));
+        rmse.push_back(std::sqrt(error / static_cast<double>(unseen.size())));
+        calibration.push_back(std::sqrt(z / static_cast<double>(unseen.size())));
       }
       std::printf("%-16s %7d  %.3f +- %.3f  %.3f +- %.3f  %.5f %9.2f %9.1f %12.0f\n",
-                  kind.name.c_str(), n, tau.mean(), tau.spread(), best.mean(), best.spread(),
-                  rmse.mean(), calibration.mean(), fit.mean(), rate.mean());
+                  kind.name.c_str(), n, bench::Mean(tau), bench::Deviation(tau), bench::Mean(best),
+                  bench::Deviation(best), bench::Mean(rmse), bench::Mean(calibration),
+                  bench::Mean(fit), bench::Mean(rate));
       std::fflush(stdout);
     }
   }

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "base/json.h"
 #include "base/svg_chart.h"
 #include "bench/ridge_ensemble.h"
+#include "bench/statistics.h"
 #include "bench/table_search.h"
 #include "predictor/adapted.h"
 #include "predictor/gaussian_process.h"
@@ -20,6 +20,8 @@
 namespace {
 
 using namespace oqat;
+using bench::Deviation;
+using bench::Mean;
 
 struct Options {
   std::string table = OQAT_SOURCE_DIR "/bench/tables/cifar10.csv.gz", out, predictor = "gp";
@@ -38,19 +40,6 @@ search::PredictorFactory FactoryOf(const std::string& name, const space::SearchS
     return std::make_unique<predictor::Adapted<search::Predictor, predictor::GaussianProcess>>(
         space);
   };
-}
-
-double Mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double v : values) sum += v;
-  return sum / static_cast<double>(values.size());
-}
-
-double Deviation(const std::vector<double>& values) {
-  const double mean = Mean(values);
-  double sum = 0;
-  for (const double v : values) sum += (v - mean) * (v - mean);
-  return values.size() < 2 ? 0 : std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
 /// Where the mean curve first reaches `share`; 0 if it never does.
